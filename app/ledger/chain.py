@@ -1,0 +1,101 @@
+"""Leaves and the chain: what makes the order and the time of recording part of the evidence.
+
+A leaf is made as RFC 9162 (section 2.1.1) makes them, SHA-256(0x00 ‖ data), where data is the sequence (8 bytes, big-endian), recorded_at
+(8 bytes, microseconds since 1970, big-endian, signed) and the content digest. The chain at an entry is SHA-256(chain before ‖ leaf).
+A chain alone shows accidents; only a digest kept elsewhere shows an attacker who rewrites all of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncIterable, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+
+from app.domain.entry import Content, Entry
+from app.domain.errors import Corrupt
+from app.domain.instant import to_micros
+from app.ports import Head
+
+_CONTENT = tuple(each.name for each in fields(Content))
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Content whose canonical bytes are hashed already, so that the account's lock need not wait for that."""
+
+    content: Content
+    digest: bytes
+
+
+def prepare(content: Content) -> Prepared:
+    """Veil the content's private texts with fresh salts, and hash its canonical bytes."""
+    return Prepared(content, content.veiled().digest())
+
+
+def leaf(sequence: int, recorded_at: datetime, content_digest: bytes) -> bytes:
+    """The leaf of the entry with that sequence, instant of recording and content."""
+    data = sequence.to_bytes(8, "big") + to_micros(recorded_at).to_bytes(8, "big", signed=True) + content_digest
+    return hashlib.sha256(b"\x00" + data).digest()
+
+
+def seal(account_id: int, prepared: Sequence[Prepared], head: Head, moment: datetime) -> list[Entry]:
+    """The entries that follow `head`, recorded at `moment`, or at the head's own instant if the clock went back."""
+    recorded_at = moment if head.recorded_at is None or moment >= head.recorded_at else head.recorded_at
+    chain = head.chain
+    entries = []
+    for sequence, each in enumerate(prepared, start=head.sequence + 1):
+        own = leaf(sequence, recorded_at, each.digest)
+        chain = hashlib.sha256(chain + own).digest()
+        content = each.content
+        entries.append(
+            Entry(
+                **{name: getattr(content, name) for name in _CONTENT},
+                account_id=account_id,
+                sequence=sequence,
+                recorded_at=recorded_at,
+                content_digest=each.digest,
+                leaf=own,
+                chain=chain,
+            )
+        )
+    return entries
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What a walk of the chain found in order: so many entries, ending in this digest, so many of them with erased texts."""
+
+    entries: int
+    chain: bytes
+    erased: int
+
+
+async def verify(batches: AsyncIterable[Sequence[Entry]], genesis: bytes, head: Head) -> Verified:
+    """Re-derive every digest from the stored content, from the first entry to `head`.
+
+    Raises Corrupt naming the first sequence whose content, leaf, chain, place or time does not hold.
+    """
+    chain, before, erased = genesis, None, 0
+    sequence = 0
+    async for batch in batches:
+        for entry in batch:
+            sequence += 1
+            if entry.sequence != sequence:
+                raise Corrupt(sequence, f"is missing; entry {entry.sequence} follows entry {sequence - 1}")
+            if entry.digest() != entry.content_digest:
+                raise Corrupt(sequence, "its content does not give the digest stored for it")
+            if leaf(sequence, entry.recorded_at, entry.content_digest) != entry.leaf:
+                raise Corrupt(sequence, "its sequence, time of recording and content do not give its leaf")
+            chain = hashlib.sha256(chain + entry.leaf).digest()
+            if chain != entry.chain:
+                raise Corrupt(sequence, "its leaf and the chain before it do not give the chain stored for it")
+            if before is not None and entry.recorded_at < before:
+                raise Corrupt(sequence, "it was recorded before the entry that precedes it")
+            before = entry.recorded_at
+            erased += bool(entry.veil.erased)
+    if sequence != head.sequence:
+        raise Corrupt(sequence + 1, f"is missing; the ledger says that it ends at entry {head.sequence}")
+    if chain != head.chain:
+        raise Corrupt(sequence, "the chain does not end in the digest that the ledger's head states")
+    return Verified(sequence, chain, erased)

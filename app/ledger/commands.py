@@ -1,0 +1,262 @@
+"""What can be done with events: record, amend, retract. Nothing recorded is ever changed or removed.
+
+Every command takes the caller's principal and checks what it may. Content is validated and hashed before the account's lock is
+taken; under the lock only claims are looked up, sequences given and rows written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from datetime import datetime, timedelta
+from typing import Any
+
+from app.domain.account import Permission, Principal
+from app.domain.canonical import check_text
+from app.domain.entry import Content, Correction, Entry, EntryKind, sequence_in
+from app.domain.errors import AlreadyCorrected, InvalidEvent, NotFound
+from app.domain.instant import now
+from app.ledger.chain import Prepared, prepare, seal
+from app.ledger.events import (
+    DEFAULT_SOURCE,
+    LONGEST_TEXT,
+    activity,
+    claim_key,
+    differing_field,
+    fields_of,
+    usage,
+)
+from app.ledger.outcome import Outcome, Status
+from app.ports import Claim, Store, Transaction
+
+MOST_ITEMS = 10_000
+"""Items that one batch may have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the operator decides about recording: how far ahead an event may be dated, and what the clock is."""
+
+    max_future: timedelta = timedelta(hours=24)
+    clock: Callable[[], datetime] = field(default=now)
+
+
+async def record(
+    store: Store,
+    principal: Principal,
+    items: Sequence[Mapping[str, Any] | InvalidEvent],
+    *,
+    rules: Rules,
+    source: str = DEFAULT_SOURCE,
+    kind: EntryKind = EntryKind.USAGE,
+) -> list[Outcome]:
+    """Record a batch of usage events (or lifecycle activities) and tell, in order, what became of each item.
+
+    An item is the fields of an event, or the error that a format met when it made them. All that can be recorded is committed
+    in one transaction. Needs `usage:write`.
+    """
+    principal.require(Permission.USAGE_WRITE)
+    prepared = prepare_batch(items, rules=rules, source=source, kind=kind)
+    return await record_prepared(store, principal, prepared, rules=rules)
+
+
+def prepare_batch(
+    items: Sequence[Mapping[str, Any] | InvalidEvent], *, rules: Rules, source: str, kind: EntryKind = EntryKind.USAGE
+) -> list[Prepared | InvalidEvent]:
+    """Validate, veil and hash a batch: all the work that needs neither lock nor store, fit for a worker thread."""
+    moment = rules.clock()
+    make = usage if kind is EntryKind.USAGE else activity
+    prepared: list[Prepared | InvalidEvent] = []
+    for item in items:
+        if isinstance(item, InvalidEvent):
+            prepared.append(item)
+            continue
+        try:
+            prepared.append(prepare(make(item, now=moment, max_future=rules.max_future, source=source)))
+        except InvalidEvent as error:
+            prepared.append(error)
+    return prepared
+
+
+async def record_prepared(
+    store: Store, principal: Principal, prepared: Sequence[Prepared | InvalidEvent], *, rules: Rules
+) -> list[Outcome]:
+    """Record what `prepare_batch` made. Needs `usage:write`."""
+    principal.require(Permission.USAGE_WRITE)
+    account_id = principal.account.id
+    keys = [None if isinstance(each, InvalidEvent) else claim_key(each.content) for each in prepared]
+
+    async def body(tx: Transaction) -> list[Outcome]:
+        head = await tx.lock()
+        claimed = await tx.claimed([key for key in keys if key is not None])
+        first = await tx.entries(sorted(set(claimed.values())))
+        fresh: list[Prepared] = []
+        taken: dict[bytes, int] = {}
+        standing: list[int | Entry | InvalidEvent] = []
+        for each, key in zip(prepared, keys, strict=True):
+            if isinstance(each, InvalidEvent):
+                standing.append(each)
+            elif key is not None and key in claimed:
+                standing.append(first[claimed[key]])
+            elif key is not None and key in taken:
+                standing.append(taken[key])
+            else:
+                if key is not None:
+                    taken[key] = len(fresh)
+                standing.append(len(fresh))
+                fresh.append(each)
+        if not fresh:
+            entries: list[Entry] = []
+        else:
+            entries = seal(account_id, fresh, head, rules.clock())
+            await tx.append(entries, [Claim(key, entries[at].sequence) for key, at in taken.items()])
+        outcomes = []
+        inserted: set[int] = set()
+        for each, found in zip(prepared, standing, strict=True):
+            if isinstance(each, InvalidEvent) or isinstance(found, InvalidEvent):
+                error = each if isinstance(each, InvalidEvent) else found
+                assert isinstance(error, InvalidEvent)
+                outcomes.append(Outcome(Status.REJECTED, None, error.field, error.reason))
+            elif isinstance(found, int) and found not in inserted:
+                inserted.add(found)
+                outcomes.append(Outcome(Status.INSERTED, entries[found]))
+            else:
+                outcomes.append(_repeated(entries[found] if isinstance(found, int) else found, each.content))
+        return outcomes
+
+    if all(isinstance(each, InvalidEvent) for each in prepared):
+        return [Outcome(Status.REJECTED, None, e.field, e.reason) for e in prepared if isinstance(e, InvalidEvent)]
+    return await store.transact(account_id, body)
+
+
+def _repeated(first: Entry, content: Content) -> Outcome:
+    differing = differing_field(first, content)
+    if differing is None:
+        return Outcome(Status.DUPLICATE, first)
+    reason = f"was recorded as {first.event_ref} with other content: {differing} differs"
+    return Outcome(Status.CONFLICT, first, "id", reason)
+
+
+@dataclass(frozen=True, slots=True)
+class Amended:
+    """What an amendment or a retraction appended: the reversal of the standing version, and what stands in its place."""
+
+    reversal: Entry
+    replacement: Entry | None
+
+
+async def amend(
+    store: Store,
+    principal: Principal,
+    ref: str,
+    changes: Mapping[str, Any],
+    *,
+    rules: Rules,
+    reason: str,
+    actor: str | None = None,
+    expected_version: int | None = None,
+) -> Amended:
+    """Put another version in place of the event's standing one: a reversal and a replacement are appended.
+
+    `ref` is the event's ref, or the id of its standing entry; `changes` are event fields, None to take one away. Needs `usage:write`.
+    Raises NotFound, AlreadyCorrected (retracted, not the standing version, or not `expected_version`) and InvalidEvent.
+    """
+    for name in ("id", "source"):
+        if name in changes:
+            raise InvalidEvent(name, "cannot be amended: it is what makes the event this one")
+    if "actor" in changes:
+        raise InvalidEvent("actor", "of a correction is whoever corrects; it is no change to the event")
+    return await _correct(store, principal, ref, changes, rules, reason, actor, expected_version)
+
+
+async def retract(
+    store: Store,
+    principal: Principal,
+    ref: str,
+    *,
+    rules: Rules,
+    reason: str,
+    actor: str | None = None,
+    expected_version: int | None = None,
+) -> Amended:
+    """Take an event back: a reversal of its standing version is appended. Needs `usage:write`; raises as `amend` does."""
+    return await _correct(store, principal, ref, None, rules, reason, actor, expected_version)
+
+
+async def _correct(
+    store: Store,
+    principal: Principal,
+    ref: str,
+    changes: Mapping[str, Any] | None,
+    rules: Rules,
+    reason: str,
+    actor: str | None,
+    expected_version: int | None,
+) -> Amended:
+    principal.require(Permission.USAGE_WRITE)
+    account_id = principal.account.id
+    sequence = sequence_in(ref, account_id)
+    if not reason.strip():
+        raise InvalidEvent("reason", "is missing: a correction says why")
+    check_text(reason, "reason", longest=LONGEST_TEXT)
+    actor = check_text(actor, "actor", longest=LONGEST_TEXT) if actor else principal.actor
+    if sequence is None:
+        raise NotFound(f"no event {ref[:64]}")
+
+    async def body(tx: Transaction) -> Amended:
+        head = await tx.lock()
+        named = (await tx.entries([sequence])).get(sequence)
+        if named is None or named.kind is not EntryKind.USAGE or (ref.startswith("evt_") and named.event is not None):
+            raise NotFound(f"no event {ref}")
+        standing = standing_version(await tx.versions(named.event_sequence))
+        if standing is None:
+            raise AlreadyCorrected(f"{named.event_ref} was retracted")
+        if ref.startswith("act_") and standing.sequence != sequence:
+            raise AlreadyCorrected(f"{ref} is not the standing version of its event; {standing.id} is")
+        if expected_version is not None and standing.version != expected_version:
+            raise AlreadyCorrected(f"{standing.event_ref} stands at version {standing.version}, not {expected_version}")
+        contents = [_reversal(standing, reason, actor)]
+        if changes is not None:
+            contents.append(_replacement(standing, changes, rules, reason, actor))
+        entries = seal(account_id, [prepare(each) for each in contents], head, rules.clock())
+        await tx.append(entries, [])
+        return Amended(entries[0], entries[1] if changes is not None else None)
+
+    return await store.transact(account_id, body)
+
+
+def standing_version(versions: Sequence[Entry]) -> Entry | None:
+    """The one of an event's versions that no later one reverses; None once it is retracted."""
+    reversed_ = {each.corrects for each in versions if each.correction is Correction.REVERSAL}
+    standing = [e for e in versions if e.correction is not Correction.REVERSAL and e.sequence not in reversed_]
+    return standing[-1] if standing else None
+
+
+def _reversal(standing: Entry, reason: str, actor: str) -> Content:
+    """The same dimensions, so that every filter and grouping takes it back from where the original was counted."""
+    content = _copy(standing)
+    # copy_negate: the minus sign would round to the default context's 28 digits.
+    content.quantity = None if standing.quantity is None else standing.quantity.copy_negate()
+    content.charge = None if standing.charge is None else standing.charge.copy_negate()
+    content.message = None
+    content.reason, content.actor = reason, actor
+    content.event, content.version = standing.event_sequence, standing.version
+    content.correction, content.corrects = Correction.REVERSAL, standing.sequence
+    return content
+
+
+def _replacement(standing: Entry, changes: Mapping[str, Any], rules: Rules, reason: str, actor: str) -> Content:
+    stated = fields_of(standing)
+    if "additional_data" in changes:
+        stated["additional_data"] = None
+    content = usage(stated | dict(changes), now=rules.clock(), max_future=rules.max_future, source=standing.source)
+    if "additional_data" not in changes:
+        content.additional_data = standing.additional_data
+    content.reason, content.actor = reason, actor
+    content.event, content.version = standing.event_sequence, standing.version + 1
+    content.correction, content.corrects = Correction.REPLACEMENT, standing.sequence
+    return content
+
+
+def _copy(entry: Entry) -> Content:
+    return Content(**{each.name: getattr(entry, each.name) for each in fields(Content)})

@@ -1,0 +1,168 @@
+"""All that the inside asks of the outside, on one page.
+
+`Store` is what an engine is: it appends under the account's lock, and answers questions. Every engine (memory, SQLite,
+PostgreSQL) passes the same tests; the memory engine is the referee.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol, TypeVar
+
+from app.domain.account import Account, Key
+from app.domain.catalogue import Record
+from app.domain.entry import Entry, Veil
+from app.question.filters import Filters
+from app.question.groups import Grouped, Groups
+from app.question.records import Records
+from app.question.rows import Rows
+from app.question.scope import Scope
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The end of an account's ledger: the last sequence (0 when empty), its recorded_at, and the chain digest there."""
+
+    sequence: int
+    recorded_at: datetime | None
+    chain: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A sender's id, taken for ever: 16 bytes of SHA-256 over source and id, and the sequence that holds it."""
+
+    key: bytes
+    sequence: int
+
+
+class Transaction(Protocol):
+    """One account's ledger while something is being appended: all of it is committed, or nothing.
+
+    A body (see `Store.transact`) awaits nothing but its transaction, so that an engine may run it on a thread of its own and
+    commit many bodies at once.
+    """
+
+    async def lock(self) -> Head:
+        """Take the account's lock, if it is not yet taken, and tell the ledger's end. To be done last before appending."""
+        ...
+
+    async def claimed(self, keys: Sequence[bytes]) -> dict[bytes, int]:
+        """Which of the keys are claimed, and by which sequence. Final only after `lock`."""
+        ...
+
+    async def entries(self, sequences: Sequence[int]) -> dict[int, Entry]:
+        """The entries with these sequences, as far as they exist."""
+        ...
+
+    async def versions(self, event: int) -> list[Entry]:
+        """The event's first version and every correction of it, ascending; empty if there is no such entry."""
+        ...
+
+    async def append(self, entries: Sequence[Entry], claims: Sequence[Claim]) -> None:
+        """Add entries that follow the locked head without a gap, with the claims, and bring every projection up to date."""
+        ...
+
+    async def record(self, kind: str, record_id: str) -> Record | None:
+        """The newest version of a catalogue record."""
+        ...
+
+    async def erase(self, sequence: int, names: Sequence[str], veil: Veil) -> None:
+        """Remove the named private texts of an entry and put `veil` in place of its own."""
+        ...
+
+    async def put_key(self, key: Key) -> None:
+        """Make a key, or replace the one with its id."""
+        ...
+
+
+class Ledger(Protocol):
+    """What can be asked of entries. Every answer is about the question's scope alone."""
+
+    async def head(self, account_id: int) -> Head:
+        """The end of the account's ledger as last committed."""
+        ...
+
+    async def sequence_at(self, account_id: int, moment: datetime) -> int:
+        """The last sequence recorded at or before `moment`; 0 if there is none."""
+        ...
+
+    async def rows(self, question: Rows) -> list[Entry]:
+        """The entries asked for."""
+        ...
+
+    def stream(self, question: Rows) -> AsyncIterator[list[Entry]]:
+        """The same in batches of up to about 1,000, in constant memory, all as of the question's scope."""
+        ...
+
+    async def count(self, question: Rows) -> int:
+        """How many entries there are, whatever `limit`, `above` and `below` say."""
+        ...
+
+    async def extent(self, scope: Scope, filters: Filters) -> tuple[datetime, datetime] | None:
+        """The first and the last occurred_at of the usage entries asked for; None if there are none."""
+        ...
+
+    async def groups(self, question: Groups) -> Grouped:
+        """The totals asked for."""
+        ...
+
+    async def records(self, question: Records) -> list[Record]:
+        """The catalogue records asked for."""
+        ...
+
+
+class Accounts(Protocol):
+    """Accounts and their keys. Looking a key up by its id is how a caller's account is found: the one question without one."""
+
+    async def create_account(self, name: str, created_at: datetime) -> Account:
+        """A new account; raises AlreadyExists."""
+        ...
+
+    async def account_named(self, name: str) -> Account | None:
+        """The account of that name."""
+        ...
+
+    async def account(self, account_id: int) -> Account | None:
+        """The account with that id."""
+        ...
+
+    async def accounts(self) -> list[Account]:
+        """All accounts by name."""
+        ...
+
+    async def key(self, key_id: str) -> Key | None:
+        """The key with that id, of whichever account."""
+        ...
+
+    async def keys(self, account_id: int) -> list[Key]:
+        """The account's keys, oldest first, revoked ones included."""
+        ...
+
+    async def touch_keys(self, used: dict[str, datetime]) -> None:
+        """Note when keys were last used; an earlier instant than the one noted changes nothing."""
+        ...
+
+
+class Store(Ledger, Accounts, Protocol):
+    """An engine."""
+
+    async def transact(self, account_id: int, body: Callable[[Transaction], Awaitable[T]]) -> T:
+        """Run `body` over a transaction of that account and commit; whatever it raises leaves nothing behind.
+
+        The body may be run again after a conflict with another writer, so it changes nothing outside. When this returns, what was
+        appended survives a crash. Raises Unavailable when the store stays busy.
+        """
+        ...
+
+    async def ready(self) -> None:
+        """Return if the store can answer and is of this version; raises Unavailable otherwise."""
+        ...
+
+    async def close(self) -> None:
+        """Finish what is under way and let go of everything."""
+        ...

@@ -1,0 +1,51 @@
+"""Opaque cursors: a place in an ordered answer, bound to the question that it was given for.
+
+Bound means: to account, kind of answer, filters, order and asOf, not to the page size, so a caller may change it along the walk.
+A cursor holds values, never offsets, so it survives inserts and corrections. The layout starts with a version byte and
+grows only at the end; cursors of an unknown version are refused with a clear word.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+
+from app.domain.errors import InvalidQuery
+
+_VERSION = 1
+_BINDING_BYTES = 8
+
+
+def binding(*parts: Any) -> bytes:
+    """Eight bytes that stand for everything a cursor is bound to: the reprs of frozen dataclasses and plain values."""
+    return hashlib.sha256(repr(parts).encode()).digest()[:_BINDING_BYTES]
+
+
+def encode(bound: bytes, values: Sequence[Any]) -> str:
+    """The cursor for a place: `values` are JSON scalars."""
+    raw = bytes([_VERSION]) + bound + orjson.dumps(list(values))
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def decode(text: str, bound: bytes, field: str) -> list[Any]:
+    """The values of a cursor; raises InvalidQuery naming `field` for one that is damaged or was given for another question."""
+    try:
+        raw = base64.b64decode(text.encode("ascii") + b"=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    except (ValueError, binascii.Error):
+        raise InvalidQuery(field, "is not a cursor of this gateway") from None
+    if len(raw) < 1 + _BINDING_BYTES or raw[0] != _VERSION:
+        raise InvalidQuery(field, "is not a cursor of this version of the gateway")
+    if raw[1 : 1 + _BINDING_BYTES] != bound:
+        raise InvalidQuery(field, "was given for another question; filters, order and asOf must stay the same on a walk")
+    try:
+        values = orjson.loads(raw[1 + _BINDING_BYTES :])
+    except orjson.JSONDecodeError:
+        raise InvalidQuery(field, "is not a cursor of this gateway") from None
+    if not isinstance(values, list):
+        raise InvalidQuery(field, "is not a cursor of this gateway")
+    return values
