@@ -1,0 +1,1 @@
+"""A usage-reporting gateway: records what was used in a ledger and answers questions about it."""
