@@ -1,0 +1,1 @@
+"""The doors: they translate in, translate out, and decide nothing."""

@@ -1,0 +1,35 @@
+"""What every door is given: made once by the composition root, never changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+from starlette.types import Scope
+
+from app.access.doorkeeper import Doorkeeper
+from app.ledger.commands import Rules
+from app.ports import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """All that a door needs. Doors reach it through the application that they stand in, see `services_of`."""
+
+    store: Store
+    doorkeeper: Doorkeeper
+    rules: Rules
+    public_url: str
+    """The URL that callers see, without a slash at its end."""
+    version: str
+    trusted_proxies: tuple[str, ...] = ()
+    """Addresses or networks whose X-Forwarded-For is believed."""
+    cors_origins: tuple[str, ...] = ()
+    """Origins whose pages may call from a browser; `*` for any."""
+    demo_token: str | None = None
+    """A token that the GraphiQL page sends from the start; only ever that of a demonstration account."""
+
+
+def services_of(scope: Scope) -> Services:
+    """The services of the application that is handling this call."""
+    return cast(Services, scope["app"].state.services)
