@@ -1,0 +1,106 @@
+"""What the tests stand on: every engine, a clock that only moves when told to, an account, and callers with and without scopes.
+
+Builders of events are in `tests.events`; they are functions to import, not fixtures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from app.domain.account import Account, Permission, Principal
+from app.ledger.commands import Rules
+from app.ports import Store
+from app.storage.memory import open_memory
+from tests.events import START
+
+ENGINES = ["memory"]
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """The event loop of asynchronous tests and fixtures: asyncio."""
+    return "asyncio"
+
+
+@dataclass
+class Clock:
+    """An instant that stays until it is moved. Calling it tells it, as `Rules.clock` wants."""
+
+    now: datetime
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def advance(self, **by: float) -> datetime:
+        """Move on by so much, in `timedelta`'s words (negative: back), and tell the new instant."""
+        self.now += timedelta(**by)
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """A clock that shows `tests.events.START` until the test moves it: `clock.advance(hours=1)`, `clock.now = …`."""
+    return Clock(START)
+
+
+@pytest.fixture
+def rules(clock: Clock) -> Rules:
+    """The operator's rules as they are by default, on the test's clock."""
+    return Rules(clock=clock)
+
+
+async def open_engine(engine: str, folder: Path) -> Store:
+    """A new, empty store of that engine; what it keeps on disk is in `folder`."""
+    if engine == "sqlite":
+        from app.storage.sqlite import open_sqlite
+
+        return await open_sqlite(folder / "ledger.db")
+    return open_memory()
+
+
+@pytest.fixture(params=ENGINES)
+def engine(request: pytest.FixtureRequest) -> str:
+    """The name of each engine in turn: a test that takes `store` runs once for every one of them."""
+    return str(request.param)
+
+
+@pytest.fixture
+async def store(engine: str, tmp_path: Path) -> AsyncIterator[Store]:
+    """An empty store of each engine in turn, closed at the end."""
+    opened = await open_engine(engine, tmp_path)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def account(store: Store) -> Account:
+    """The account `acme`, with nothing recorded."""
+    return await store.create_account("acme", START)
+
+
+@pytest.fixture
+async def stranger(store: Store, account: Account) -> Principal:
+    """A caller of another account, `globex`, who may do everything there."""
+    return caller(await store.create_account("globex", START), Permission.ADMIN)
+
+
+@pytest.fixture
+def admin(account: Account) -> Principal:
+    """A caller of `acme` who may do everything."""
+    return caller(account, Permission.ADMIN)
+
+
+@pytest.fixture
+def caller_with(account: Account) -> Callable[..., Principal]:
+    """Makes a caller of `acme` who may do only what is named: `caller_with(Permission.USAGE_WRITE)`."""
+    return lambda *permissions: caller(account, *permissions)
+
+
+def caller(account: Account, *permissions: Permission) -> Principal:
+    """A caller of that account, with these permissions and no other."""
+    return Principal(account, "k1", frozenset(each.value for each in permissions))

@@ -1,0 +1,1 @@
+"""What the ledger means: every test on every engine."""

@@ -1,0 +1,1 @@
+"""One piece at a time, with nothing read or written."""
