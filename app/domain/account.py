@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from app.domain.canonical import sha256
 from app.domain.errors import ScopeDenied
 
 
@@ -33,6 +34,11 @@ class Account:
     id: int
     name: str
     created_at: datetime
+
+
+def genesis(name: str) -> bytes:
+    """The chain digest of an account that has recorded nothing yet: SHA-256 over the chain's own name and the account's."""
+    return sha256(b"usage-gateway/ledger/v1\n" + name.encode())
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ _DECIMAL_KEY = "$decimal"
 
 
 def canonical_bytes(value: Any) -> bytes:
-    """The RFC 8785 bytes of `value`, which holds only None, booleans, safe integers, strings, lists and dicts with string keys."""
+    """The RFC 8785 bytes of `value`: None, booleans, safe integers, strings, and lists and string-keyed dicts of these."""
     encoded = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
     if _beyond_bmp(encoded):
         return orjson.dumps(_utf16_ordered(value))

@@ -2,7 +2,7 @@
 
 An entry's *content* is what a sender or the gateway says; recording adds sequence, recorded_at and the digests. The canonical
 bytes of the content are hashed before the account's lock is taken; under the lock the leaf and the chain are closed over that
-hash, so the lock is short. Personal and free texts enter the canonical bytes veiled (see `Veil`), so that they can be erased later.
+hash, so the lock is short. Personal and free texts enter the canonical bytes veiled (see `Veil`), so that they can be erased.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class Veil:
         return Veil(salts, erased)
 
     def to_bytes(self) -> bytes:
-        """One tag byte and 16 bytes of salt for a kept text; the tag with its high bit set and 32 bytes of digest for an erased one."""
+        """For a kept text a tag byte and 16 bytes of salt; for an erased one the tag with its high bit set and 32 of digest."""
         parts = []
         for tag, name in enumerate(PRIVATE_FIELDS):
             if name in self.salts:

@@ -38,8 +38,8 @@ async def upsert(
 ) -> tuple[Record, Entry | None]:
     """Make the record, or change what `changes` names and keep the rest; None takes a value away.
 
-    Gives the record and the entry that carries it, None where nothing changed. Needs `product:write` for products, `license:write` for
-    everything else. Raises InvalidEvent.
+    Gives the record and the entry that carries it, None where nothing changed. Needs `product:write` for products,
+    `license:write` for everything else. Raises InvalidEvent.
     """
     principal.require(_PERMISSIONS.get(kind, Permission.LICENSE_WRITE))
     if not record_id:

@@ -1,7 +1,8 @@
 """Leaves and the chain: what makes the order and the time of recording part of the evidence.
 
-A leaf is made as RFC 9162 (section 2.1.1) makes them, SHA-256(0x00 ‖ data), where data is the sequence (8 bytes, big-endian), recorded_at
-(8 bytes, microseconds since 1970, big-endian, signed) and the content digest. The chain at an entry is SHA-256(chain before ‖ leaf).
+A leaf is made as RFC 9162 (section 2.1.1) makes them, SHA-256(0x00 ‖ data), where data is the sequence (8 bytes, big-endian),
+recorded_at (8 bytes, microseconds since 1970, big-endian, signed) and the content digest. The chain at an entry is
+SHA-256(chain before ‖ leaf).
 A chain alone shows accidents; only a digest kept elsewhere shows an attacker who rewrites all of it.
 """
 

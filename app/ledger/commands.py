@@ -158,8 +158,9 @@ async def amend(
 ) -> Amended:
     """Put another version in place of the event's standing one: a reversal and a replacement are appended.
 
-    `ref` is the event's ref, or the id of its standing entry; `changes` are event fields, None to take one away. Needs `usage:write`.
-    Raises NotFound, AlreadyCorrected (retracted, not the standing version, or not `expected_version`) and InvalidEvent.
+    `ref` is the event's ref, or the id of its standing entry; `changes` are event fields, None to take one away. Needs
+    `usage:write`. Raises NotFound, InvalidEvent, and AlreadyCorrected (retracted, not the standing version, or not
+    `expected_version`).
     """
     for name in ("id", "source"):
         if name in changes:

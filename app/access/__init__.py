@@ -1,0 +1,1 @@
+"""Who may come in: keys, their tokens, and where a token is accepted from."""

@@ -1,0 +1,108 @@
+"""The one composition root: what the settings say becomes a store, services and an application."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from importlib.metadata import version
+
+import structlog
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.access.doorkeeper import Doorkeeper
+from app.api.factory import create_app
+from app.api.services import Services
+from app.domain.errors import GatewayError
+from app.ledger.commands import Rules
+from app.observability.logs import configure
+from app.ports import Store
+from app.settings import LogFormat, Settings
+from app.storage.sqlite import open_sqlite
+
+_FLUSH_SECONDS = 5.0
+
+
+async def open_store(settings: Settings) -> Store:
+    """The store that the settings name, made and migrated where that is needed. Raises Unavailable."""
+    settings.database_path.parent.mkdir(parents=True, exist_ok=True)
+    return await open_sqlite(settings.database_path)
+
+
+def configure_logs(settings: Settings) -> None:
+    """Log as the settings say."""
+    configure(settings.log_level, as_json=settings.log_format is LogFormat.JSON)
+
+
+def rules_of(settings: Settings) -> Rules:
+    """What the operator decided about recording."""
+    return Rules(max_future=settings.max_future)
+
+
+@asynccontextmanager
+async def opened_services(settings: Settings, *, demo_token: str | None = None) -> AsyncIterator[Services]:
+    """Everything that the doors need, for as long as the context lasts."""
+    store = await open_store(settings)
+    doorkeeper = Doorkeeper(store)
+    flushing = asyncio.create_task(_flush(doorkeeper))
+    try:
+        yield Services(
+            store=store,
+            doorkeeper=doorkeeper,
+            rules=rules_of(settings),
+            public_url=settings.url(),
+            version=version("usage-gateway"),
+            trusted_proxies=settings.trusted_proxies,
+            cors_origins=settings.cors_origins,
+            demo_token=demo_token,
+        )
+    finally:
+        flushing.cancel()
+        with suppress(asyncio.CancelledError):
+            await flushing
+        with suppress(Exception):
+            await doorkeeper.flush()
+        await store.close()
+
+
+async def _flush(doorkeeper: Doorkeeper) -> None:
+    log = structlog.stdlib.get_logger("gateway.keys")
+    while True:
+        await asyncio.sleep(_FLUSH_SECONDS)
+        try:
+            await doorkeeper.flush()
+        except Exception:  # last use is a convenience: a store that is busy for once must not end the noting of it
+            log.exception("last uses of keys were not written")
+
+
+class Gateway:
+    """Opens the store when the server starts and closes it when the server stops; in between it is the application itself."""
+
+    def __init__(self, settings: Settings, *, demo_token: str | None = None) -> None:
+        self._settings = settings
+        self._demo_token = demo_token
+        self._app: ASGIApp | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+        else:
+            assert self._app is not None, "the server sent a request before it announced its start"
+            await self._app(scope, receive, send)
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        context: AbstractAsyncContextManager[Services] = opened_services(self._settings, demo_token=self._demo_token)
+        try:
+            services = await context.__aenter__()
+        except GatewayError as error:
+            await send({"type": "lifespan.startup.failed", "message": f"{error.code}: {error.message}"})
+            return
+        try:
+            self._app = create_app(services)
+            await send({"type": "lifespan.startup.complete"})
+            message: Message = await receive()
+            assert message["type"] == "lifespan.shutdown"
+        finally:
+            await context.__aexit__(None, None, None)
+        await send({"type": "lifespan.shutdown.complete"})

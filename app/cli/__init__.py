@@ -1,0 +1,37 @@
+"""The operator's door: `gateway …` on the command line, one module for each group of commands."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+from rich.console import Console
+
+from app.cli import accounts, importing, keys, ledger, reporting, schema, serving
+from app.domain.errors import GatewayError, InvalidSetting
+
+app = typer.Typer(
+    name="gateway",
+    help="Record usage, ask for reports, prove both.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(accounts.app, name="account", help="Accounts: one ledger each.")
+app.add_typer(keys.app, name="key", help="Keys that open an account: shown once, stored hashed.")
+app.add_typer(ledger.app, name="ledger", help="The ledger itself: verify it, erase personal text, correct events.")
+app.command("init")(serving.init_command)
+app.command("serve")(serving.serve_command)
+app.command("schema")(schema.schema_command)
+app.command("import")(importing.import_file_command)
+app.command("report")(reporting.report_command)
+
+
+def main() -> None:
+    """Run the command line; an error that a person can act on is told in one line, with exit code 2 for settings and 1 else."""
+    try:
+        app()
+    except GatewayError as error:
+        Console(stderr=True, highlight=False).print(f"[red]error[/red] {error.code}: ", end="")
+        sys.stderr.write(error.message + (f" ({error.detail})" if error.detail else "") + "\n")
+        sys.exit(2 if isinstance(error, InvalidSetting) else 1)

@@ -1,0 +1,15 @@
+"""The activity feed: every entry of the ledger in the order of recording, of whatever kind."""
+
+from __future__ import annotations
+
+from app.domain.entry import Entry, EntryKind
+from app.reports.feed import COLUMNS
+from app.reports.report import Report, Section
+
+KINDS: frozenset[EntryKind] | None = None
+REPORT = Report(
+    "activities",
+    "Activities",
+    "Everything that was recorded: usage, lifecycle activities, catalogue changes and the gateway's own acts.",
+    (Section("activities", "Activities", "One row for each entry of the ledger.", Entry, COLUMNS),),
+)

@@ -1,0 +1,40 @@
+"""Opening a ledger for an answer: who asks, and as of when. Every report begins here."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from app.domain.account import Permission, Principal
+from app.domain.errors import InvalidQuery
+from app.domain.instant import now
+from app.ports import Ledger
+from app.question.rows import Rows
+from app.question.scope import Scope
+from app.reports.report import Opened
+
+AsOf = int | datetime | None
+"""A sequence, an instant of recording, or None for the newest committed entry."""
+
+
+async def open_ledger(
+    ledger: Ledger, principal: Principal, as_of: AsOf = None, *, permission: Permission = Permission.REPORT_READ
+) -> Opened:
+    """The caller's own ledger as of that point. Needs `report:read`, or the permission that is named.
+
+    Raises InvalidQuery for a sequence past the end of the ledger or an instant in the future: what is asked as of a point must
+    not change later.
+    """
+    principal.require(permission)
+    account_id = principal.account.id
+    head = await ledger.head(account_id)
+    if as_of is None:
+        return Opened(Scope(account_id, head.sequence), head.recorded_at, frozen=False)
+    if isinstance(as_of, datetime):
+        if as_of > now():
+            raise InvalidQuery("asOf", "lies in the future")
+        as_of = await ledger.sequence_at(account_id, as_of)
+    if not 0 <= as_of <= head.sequence:
+        raise InvalidQuery("asOf", f"is not in the ledger, which has the sequences 1 to {head.sequence}")
+    scope = Scope(account_id, as_of)
+    newest = await ledger.rows(Rows(scope, limit=1))
+    return Opened(scope, newest[0].recorded_at if newest else None, frozen=True)

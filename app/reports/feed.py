@@ -1,0 +1,116 @@
+"""Entries as rows, for the activity feed and the usage ledger: the columns that an entry shows, and how pages are cut."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from app.domain.entry import Entry, EntryKind
+from app.domain.errors import InvalidQuery
+from app.ports import Ledger
+from app.question import cursor
+from app.question.filters import Filters
+from app.question.rows import Rows
+from app.reports.report import Column, Opened, Page, PageRequest, columns_of
+
+_DECLARED = columns_of(
+    Entry,
+    (
+        *("sequence", "version", "kind", "action", "source", "occurred_at", "recorded_at"),
+        *("product_id", "customer_id", "license_id", "order_id", "subscription_id", "feature_code"),
+        *("quantity", "unit", "charge", "currency", "request_id", "result_class", "status_code"),
+        *("transaction_id", "sender_id", "message", "actor", "reason", "name", "correction"),
+    ),
+)
+COLUMNS: tuple[Column, ...] = (
+    Column("id", "id", str, False, "Id", "The entry's own id, unique across accounts."),
+    _DECLARED[0],
+    Column(
+        "event_ref",
+        "event_ref",
+        str,
+        False,
+        "Event",
+        "The event that the entry states a version of; the same for all its versions.",
+    ),
+    *_DECLARED[1:],
+    Column("corrects", "corrects_id", str, True, "Corrects", "Id of the entry that this one reverses or replaces."),
+    Column(
+        *("additional_data", "additional_data", dict, True, "Additional data"),
+        'The sender\'s own keys and values, as one object; decimals in it are written {"$decimal": "…"}.',
+        json=True,
+    ),
+    Column(
+        "record", "record", dict, True, "Record", "The catalogue record or the gateway's act that the entry carries.", json=True
+    ),
+    Column("erased", "erased", list, False, "Erased", "Names of the private texts that were erased on request."),
+)
+"""What every door shows of an entry, in the order of the tables."""
+
+
+@dataclass(frozen=True, slots=True)
+class FeedQuestion:
+    """Which entries, and whether newest first."""
+
+    filters: Filters = Filters()
+    newest_first: bool = True
+
+
+async def page(
+    ledger: Ledger, opened: Opened, question: FeedQuestion, request: PageRequest, kinds: frozenset[EntryKind] | None
+) -> Page[Entry]:
+    """One page of entries. Cursors hold the entry's sequence, which never changes and which nothing is inserted below."""
+    bound = _bound(opened, question, kinds)
+    size = request.size()
+    after = _sequence(request.after, bound, "after")
+    before = _sequence(request.before, bound, "before")
+    # `after` bounds from the side on which the order begins.
+    above, below = (before, after) if question.newest_first else (after, before)
+    rows = await ledger.rows(
+        Rows(
+            opened.scope,
+            question.filters,
+            kinds,
+            descending=question.newest_first != request.backward,
+            above=above,
+            below=below,
+            limit=size + 1,
+        )
+    )
+    more = len(rows) > size
+    rows = rows[:size]
+    if request.backward:
+        rows.reverse()
+    return Page(
+        rows,
+        [cursor.encode(bound, [each.sequence]) for each in rows],
+        has_next=more if not request.backward else before is not None,
+        has_previous=more if request.backward else after is not None,
+    )
+
+
+def stream(
+    ledger: Ledger, opened: Opened, question: FeedQuestion, kinds: frozenset[EntryKind] | None
+) -> AsyncIterator[list[Entry]]:
+    """All of the entries, in batches."""
+    return ledger.stream(Rows(opened.scope, question.filters, kinds, descending=question.newest_first))
+
+
+async def count(ledger: Ledger, opened: Opened, question: FeedQuestion, kinds: frozenset[EntryKind] | None) -> int:
+    """How many entries there are in all, which costs a scan and is counted only when asked for."""
+    return await ledger.count(Rows(opened.scope, question.filters, kinds))
+
+
+def _bound(opened: Opened, question: FeedQuestion, kinds: frozenset[EntryKind] | None) -> bytes:
+    return cursor.binding(
+        "feed", opened.scope.account_id, opened.bound_as_of, question.filters, question.newest_first, sorted(kinds or ())
+    )
+
+
+def _sequence(text: str | None, bound: bytes, name: str) -> int | None:
+    if text is None:
+        return None
+    match cursor.decode(text, bound, name):
+        case [int(sequence)] if sequence > 0:
+            return sequence
+    raise InvalidQuery(name, "is not a cursor of this gateway")

@@ -1,0 +1,164 @@
+"""What an operator can set: every setting is `GATEWAY_<NAME>` in the environment, validated before anything starts."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+import secrets
+from datetime import timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from app.domain.errors import InvalidSetting
+
+PREFIX = "GATEWAY_"
+_FOR_TESTS = "GATEWAY_TEST_"
+_SHORTEST_SECRET = 32
+
+
+class LogFormat(StrEnum):
+    """How log lines are written."""
+
+    CONSOLE = "console"
+    JSON = "json"
+
+
+class Settings(BaseSettings):
+    """The operator's settings. Descriptions are what the README lists."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
+
+    database_url: str = Field(
+        "sqlite:///.gateway/gateway.db",
+        description="Where the ledger lives: `sqlite:///relative.db`, `sqlite:////absolute.db`.",
+    )
+    artifacts: Path | None = Field(
+        None, description="Folder of the exports' files. Default: `artifacts` beside the embedded database."
+    )
+    secret: str | None = Field(
+        None,
+        description="Signs links and sessions, at least 32 characters. Default: made once and kept beside the embedded database.",
+    )
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8000, ge=0, le=65_535, description="Port to listen on; 0 takes a free one.")
+    public_url: str | None = Field(None, description="The URL that callers see, behind a proxy too. Default: `http://host:port`.")
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Addresses or networks, comma-separated, whose `X-Forwarded-For` is believed."
+    )
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Origins, comma-separated, whose pages may call the API from a browser; `*` for any."
+    )
+    max_future_seconds: int = Field(
+        86_400, ge=0, description="How far ahead of the clock an event may be dated, in seconds; later ones are refused."
+    )
+    log_level: str = Field("info", description="Least level that is logged: debug, info, warning or error.")
+    log_format: LogFormat = Field(LogFormat.CONSOLE, description="`console` for people, `json` for machines.")
+
+    @field_validator("trusted_proxies", "cors_origins", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for each in value:
+            try:
+                ipaddress.ip_network(each, strict=False)
+            except ValueError:
+                raise ValueError(f"{each} is not an address or a network such as 10.0.0.0/8") from None
+        return value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for each in value:
+            if each != "*" and not re.fullmatch(r"https?://[^/\s?#]+", each):
+                raise ValueError(f"{each} is not an origin such as https://app.example.com")
+        return value
+
+    @field_validator("public_url")
+    @classmethod
+    def _url(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"https?://[^/\s?#]+(?:/[^\s?#]*)?", value):
+            raise ValueError("must be an http or https URL without query")
+        return value.rstrip("/") if value else None
+
+    @field_validator("database_url")
+    @classmethod
+    def _engine(cls, value: str) -> str:
+        if not re.fullmatch(r"sqlite:///[^?#]+", value):
+            raise ValueError("must look like sqlite:///path/to/gateway.db")
+        return value
+
+    @field_validator("secret")
+    @classmethod
+    def _long(cls, value: str | None) -> str | None:
+        if value is not None and len(value) < _SHORTEST_SECRET:
+            raise ValueError(f"must have at least {_SHORTEST_SECRET} characters")
+        return value
+
+    @field_validator("log_level")
+    @classmethod
+    def _level(cls, value: str) -> str:
+        if value.lower() not in ("debug", "info", "warning", "error"):
+            raise ValueError("must be debug, info, warning or error")
+        return value.lower()
+
+    @property
+    def database_path(self) -> Path:
+        """The file of the embedded database."""
+        return Path(self.database_url.removeprefix("sqlite:///"))
+
+    @property
+    def artifacts_path(self) -> Path:
+        """The folder of the exports' files."""
+        return self.artifacts if self.artifacts is not None else self.database_path.parent / "artifacts"
+
+    @property
+    def max_future(self) -> timedelta:
+        """How far ahead of the clock an event may be dated."""
+        return timedelta(seconds=self.max_future_seconds)
+
+    def url(self) -> str:
+        """The URL that callers see."""
+        if self.public_url is not None:
+            return self.public_url
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.port}"
+
+
+def load(**overrides: Any) -> Settings:
+    """The settings from the environment, `overrides` first. Raises InvalidSetting naming the variable and the reason."""
+    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    for name in os.environ:
+        if name.startswith(PREFIX) and not name.startswith(_FOR_TESTS) and name not in known:
+            raise InvalidSetting(name, f"is not a setting; the settings are {', '.join(sorted(known))}")
+    try:
+        return Settings(**{name: value for name, value in overrides.items() if value is not None})
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = PREFIX + str(first["loc"][0]).upper() if first["loc"] else PREFIX
+        raise InvalidSetting(name, first["msg"].removeprefix("Value error, ")) from None
+
+
+def kept_secret(settings: Settings) -> str:
+    """The secret that was set, or else the one kept beside the embedded database, which is made if it is missing."""
+    if settings.secret is not None:
+        return settings.secret
+    path = settings.database_path.with_suffix(".secret")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(secrets.token_urlsafe(48))
+    except FileExistsError:
+        pass
+    secret = path.read_text().strip()
+    if len(secret) < _SHORTEST_SECRET:
+        raise InvalidSetting("GATEWAY_SECRET", f"is not set, and {path} does not hold one; remove that file to have it made")
+    return secret
