@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
 from app.domain.entry import Entry, EntryKind
@@ -11,7 +11,8 @@ from app.ports import Ledger
 from app.question import cursor
 from app.question.filters import Filters
 from app.question.rows import Rows
-from app.reports.report import Column, Opened, Page, PageRequest, columns_of
+from app.reports.parameters import Parameters
+from app.reports.report import Column, Opened, Page, PageRequest, Section, columns_of
 
 _DECLARED = columns_of(
     Entry,
@@ -94,6 +95,24 @@ def stream(
 ) -> AsyncIterator[list[Entry]]:
     """All of the entries, in batches."""
     return ledger.stream(Rows(opened.scope, question.filters, kinds, descending=question.newest_first))
+
+
+async def answer(
+    section: Section, kinds: frozenset[EntryKind] | None, ledger: Ledger, opened: Opened, parameters: Parameters
+) -> AsyncIterator[tuple[Section, Sequence[Entry]]]:
+    """The rows of a report that is a feed: all of them, or the first `limit`."""
+    question = FeedQuestion(parameters.filters, parameters.newest_first)
+    left = parameters.limit
+    if left is not None:
+        rows = Rows(opened.scope, question.filters, kinds, descending=question.newest_first, limit=left)
+        yield section, await ledger.rows(rows)
+        return
+    empty = True
+    async for batch in stream(ledger, opened, question, kinds):
+        empty = False
+        yield section, batch
+    if empty:
+        yield section, []
 
 
 async def count(ledger: Ledger, opened: Opened, question: FeedQuestion, kinds: frozenset[EntryKind] | None) -> int:

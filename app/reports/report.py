@@ -6,7 +6,7 @@ Every door and every format reads the same columns, so a fact about a column (la
 from __future__ import annotations
 
 import types
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from datetime import datetime
 from decimal import Decimal
@@ -19,7 +19,9 @@ from app.domain.canonical import canonical_bytes
 from app.domain.decimal import plain
 from app.domain.errors import InvalidQuery
 from app.domain.instant import format_instant
+from app.ports import Ledger
 from app.question.scope import Scope
+from app.reports.parameters import Parameters
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +53,22 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A report's name in snake case (the one that every surface derives its own from), what it is, and its sections in order."""
+    """A report: its name in snake case (the one that every surface derives its own from), what it is, and how it is answered.
+
+    `answer` tells the rows in the order of the sections, each section in one or more batches, in constant memory where the report
+    is long; without a limit in the parameters it is whole. `parameters` are the names that mean something to it, `required` the
+    ones of which at least one must be given. It raises InvalidQuery, and NotFound for a subject that the account does not know.
+    """
 
     name: str
     title: str
     description: str
     sections: tuple[Section, ...]
+    parameters: tuple[str, ...]
+    answer: Callable[[Ledger, Opened, Parameters], AsyncIterator[tuple[Section, Sequence[Any]]]]
+    required: tuple[str, ...] = ()
+    exported: bool = True
+    """Whether it can be frozen as an export."""
 
     def section(self, name: str) -> Section:
         """The section of that name."""

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from app.domain.entry import Entry, EntryKind
-from app.reports.feed import COLUMNS
+from app.reports.feed import COLUMNS, answer
+from app.reports.parameters import FEED
 from app.reports.report import Report, Section
 
 KINDS: frozenset[EntryKind] | None = frozenset({EntryKind.USAGE})
+SECTION = Section("entries", "Entries", "One row for each usage entry, reversals and replacements included.", Entry, COLUMNS)
 REPORT = Report(
     "usage_ledger",
     "Usage ledger",
     "Row by row what was used, with reversals and replacements, so that the rows add up to the totals of a summary.",
-    (Section("entries", "Entries", "One row for each usage entry, reversals and replacements included.", Entry, COLUMNS),),
+    (SECTION,),
+    FEED,
+    partial(answer, SECTION, KINDS),
 )

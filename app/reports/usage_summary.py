@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -18,6 +18,7 @@ from app.question import cursor
 from app.question.filters import Filters
 from app.question.fold import place, scalar_charge, scalar_quantity
 from app.question.groups import Dimension, Group, Grouped, GroupOrder, Groups, Measure, Place
+from app.reports.parameters import DIMENSIONS, GROUPING, Parameters
 from app.reports.report import Opened, PageRequest, Report, Section, column, columns_of
 
 
@@ -74,19 +75,15 @@ def _section(name: str, title: str, description: str, row: type, *, keyed: bool 
     return Section(name, title, description, row, columns)
 
 
-REPORT = Report(
-    "usage_summary",
-    "Usage summary",
-    "Totals of usage: quantity per unit, charge per currency, events, first and last use, in all and by group.",
-    (
-        _section("total", "Total", "One row: the totals over everything that was asked for.", GroupRow, keyed=False),
-        _section("total_quantities", "Total quantities", "One row for each unit.", QuantityRow, keyed=False),
-        _section("total_charges", "Total charges", "One row for each currency.", ChargeRow, keyed=False),
-        _section("groups", "Groups", "One row for each group.", GroupRow),
-        _section("group_quantities", "Quantities", "One row for each group and unit.", QuantityRow),
-        _section("group_charges", "Charges", "One row for each group and currency.", ChargeRow),
-    ),
+SECTIONS = (
+    _section("total", "Total", "One row: the totals over everything that was asked for.", GroupRow, keyed=False),
+    _section("total_quantities", "Total quantities", "One row for each unit.", QuantityRow, keyed=False),
+    _section("total_charges", "Total charges", "One row for each currency.", ChargeRow, keyed=False),
+    _section("groups", "Groups", "One row for each group.", GroupRow),
+    _section("group_quantities", "Quantities", "One row for each group and unit.", QuantityRow),
+    _section("group_charges", "Charges", "One row for each group and currency.", ChargeRow),
 )
+_SECTION = {each.name: each for each in SECTIONS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,12 +142,21 @@ def rows(summary: Summary) -> Iterator[tuple[Section, list[Any]]]:
     """The report's rows, section by section."""
     total = summary.grouped.total
     groups = [(_keys(each, summary.question), each) for each in summary.grouped.groups]
-    yield REPORT.section("total"), [_group_row(total, {})]
-    yield REPORT.section("total_quantities"), _quantity_rows(total, {})
-    yield REPORT.section("total_charges"), _charge_rows(total, {})
-    yield REPORT.section("groups"), [_group_row(group, keys) for keys, group in groups]
-    yield REPORT.section("group_quantities"), [row for keys, group in groups for row in _quantity_rows(group, keys)]
-    yield REPORT.section("group_charges"), [row for keys, group in groups for row in _charge_rows(group, keys)]
+    yield _SECTION["total"], [_group_row(total, {})]
+    yield _SECTION["total_quantities"], _quantity_rows(total, {})
+    yield _SECTION["total_charges"], _charge_rows(total, {})
+    yield _SECTION["groups"], [_group_row(group, keys) for keys, group in groups]
+    yield _SECTION["group_quantities"], [row for keys, group in groups for row in _quantity_rows(group, keys)]
+    yield _SECTION["group_charges"], [row for keys, group in groups for row in _charge_rows(group, keys)]
+
+
+async def answer(ledger: Ledger, opened: Opened, parameters: Parameters) -> AsyncIterator[tuple[Section, Sequence[Any]]]:
+    """The report's rows, with the first `limit` groups, or all of them."""
+    question = SummaryQuestion(
+        parameters.filters, parameters.by, parameters.granularity, parameters.zone, parameters.order, parameters.fill
+    )
+    for section, batch in rows(await read(ledger, opened, question, limit=parameters.limit)):
+        yield section, batch
 
 
 def bucket_end(start: datetime, buckets: Buckets) -> datetime:
@@ -225,3 +231,13 @@ def _place(text: str | None, bound: bytes, question: SummaryQuestion, name: str)
         return Place(value, None if bucket is None else from_micros(bucket), tuple(dimensions))
     except (ValueError, TypeError, ArithmeticError):
         raise InvalidQuery(name, "is not a cursor of this gateway") from None
+
+
+REPORT = Report(
+    "usage_summary",
+    "Usage summary",
+    "Totals of usage: quantity per unit, charge per currency, events, first and last use, in all and by group.",
+    SECTIONS,
+    ("from", "to", *DIMENSIONS, "action", "source", "request_id", "result_class", "status_code", *GROUPING),
+    answer,
+)
