@@ -1,0 +1,145 @@
+"""The statements that a question for totals becomes: each row is a cell, and `app.question.fold` makes groups of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import BigInteger, ColumnElement, and_, bindparam, case, func, literal_column, select
+
+from app.domain.entry import EntryKind
+from app.domain.instant import from_micros
+from app.domain.period import Period
+from app.question.filters import Filters
+from app.question.fold import Cell
+from app.question.groups import Groups
+from app.storage.sql.conditions import Shape, conditions, gathering_lead, shape_of, values_of
+from app.storage.sql.dialect import Dialect, Statement, compile_statement
+from app.storage.sql.tables import reversals
+
+MOST_RUNS = 256
+"""Runs of buckets in one statement. A question with more is asked in parts, which are apart in time and so share no cell."""
+Run = tuple[int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class CellShape:
+    """What of the question decides the text of the statement; of each run of buckets, whether it has more than one."""
+
+    filters: Shape
+    by: tuple[str, ...]
+    runs: tuple[bool, ...] | None
+
+
+class CellReads:
+    """The statements for one engine, each compiled when its shape is first asked."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._dialect = dialect
+        self._statement = lru_cache(maxsize=256)(self._compiled)
+
+    def parts(self, question: Groups) -> Iterator[tuple[Statement, dict[str, Any]]]:
+        """The statements that together count every cell once, each with the values of its parameters."""
+        by = tuple(dimension.value for dimension in question.by)
+        scope = {"account_id": question.scope.account_id, "above": 0, "upto": question.scope.as_of}
+        if question.buckets is None:
+            yield self._part(question.filters, by, None, scope)
+            return
+        runs = question.buckets.runs()
+        for first in range(0, len(runs), MOST_RUNS):
+            part = runs[first : first + MOST_RUNS]
+            period = _clipped(question.filters.period, part)
+            if period is not None:
+                yield self._part(question.filters.within(period), by, part, scope)
+
+    def cell(self, row: Sequence[Any], question: Groups) -> Cell:
+        """The cell that a row holds."""
+        dialect = self._dialect
+        at = 0 if question.buckets is None else 1
+        keys = at + len(question.by)
+        unit, currency, events, measured, charged, quantities, charges, first, last = row[keys : keys + 9]
+        sums = row[keys + 9 :]
+        width = len(sums) // 2
+        return Cell(
+            bucket=from_micros(row[0]) if at else None,
+            dimensions=tuple(row[at:keys]),
+            unit=unit,
+            currency=currency,
+            events=events,
+            measured=measured,
+            charged=charged,
+            has_quantity=quantities > 0,
+            has_charge=charges > 0,
+            quantity=dialect.total(sums[:width]),
+            charge=dialect.total(sums[width:]),
+            first_use=None if first is None else dialect.moment(first),
+            last_use=None if last is None else dialect.moment(last),
+        )
+
+    def _part(
+        self, filters: Filters, by: tuple[str, ...], runs: Sequence[Run] | None, scope: dict[str, Any]
+    ) -> tuple[Statement, dict[str, Any]]:
+        values = scope | values_of(filters, self._dialect)
+        for at, (first, step, _) in enumerate(runs or ()):
+            values |= {f"first_{at}": first, f"step_{at}": step}
+        folded = None if runs is None else tuple(count > 1 for _, _, count in runs)
+        return self._statement(CellShape(shape_of(filters, (EntryKind.USAGE,)), by, folded)), values
+
+    def _compiled(self, shape: CellShape) -> Statement:
+        dialect = self._dialect
+        entries = dialect.entries
+        keys: list[ColumnElement[Any]] = [entries.c[name] for name in (*shape.by, "unit", "currency")]
+        if shape.runs is not None:
+            keys.insert(0, _bucket(dialect.micros(entries.c.occurred_at), shape.runs, 0, len(shape.runs)).label("bucket"))
+        twice: ColumnElement[int] = literal_column("2")
+        takes_back = entries.c.correction == literal_column("'reversal'")
+        # Read from the key of `reversals`, which is small: most entries are never corrected.
+        taken_back = and_(
+            reversals.c.account_id == entries.c.account_id,
+            reversals.c.corrects == entries.c.sequence,
+            reversals.c.sequence <= bindparam("upto", type_=BigInteger),
+        )
+        standing = and_(entries.c.correction.is_distinct_from(literal_column("'reversal'")), reversals.c.corrects.is_(None))
+        quantity, charge = (entries.c[dialect.decimal_columns(name)[0]] for name in ("quantity", "charge"))
+        found = (
+            select(
+                *keys,
+                func.count() - twice * func.count().filter(takes_back),
+                func.count(quantity) - twice * func.count(quantity).filter(takes_back),
+                func.count(charge) - twice * func.count(charge).filter(takes_back),
+                func.count(quantity),
+                func.count(charge),
+                func.min(entries.c.occurred_at).filter(standing),
+                func.max(entries.c.occurred_at).filter(standing),
+                *dialect.sums("quantity"),
+                *dialect.sums("charge"),
+            )
+            .select_from(entries.outerjoin(reversals, taken_back))
+            .where(*conditions(dialect, shape.filters, gathering_lead(shape.filters)))
+            # By its name, so that the engine computes a row's bucket once.
+            .group_by(*([literal_column("bucket"), *keys[1:]] if shape.runs is not None else keys))
+        )
+        return compile_statement(found, dialect)
+
+
+def _bucket(moment: ColumnElement[int], runs: Sequence[bool], low: int, high: int) -> ColumnElement[int]:
+    """The first instant of the bucket that holds `moment`, by halving the runs and then by arithmetic."""
+    if high - low == 1:
+        first = bindparam(f"first_{low}", type_=BigInteger)
+        if not runs[low]:
+            return first
+        return moment - (moment - first) % bindparam(f"step_{low}", type_=BigInteger)
+    middle = (low + high) // 2
+    upper = bindparam(f"first_{middle}", type_=BigInteger)
+    return case((moment < upper, _bucket(moment, runs, low, middle)), else_=_bucket(moment, runs, middle, high))
+
+
+def _clipped(period: Period, runs: Sequence[Run]) -> Period | None:
+    """The part of `period` that these runs cut; None if that is nothing."""
+    first, step, count = runs[-1]
+    start, end = from_micros(runs[0][0]), from_micros(first + step * count)
+    start = start if period.start is None else max(start, period.start)
+    end = end if period.end is None else min(end, period.end)
+    return Period(start, end) if start < end else None

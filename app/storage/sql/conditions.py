@@ -1,0 +1,123 @@
+"""The conditions that filters become, and which index a statement is to walk.
+
+A statement's text depends on the *shape* of a question alone, its values are parameters; so a text is compiled once for each
+shape. Which index leads is decided here and not by the planner: the same question takes the same way on a new and on a full
+database, and no statistics need to be kept fresh.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import BigInteger, ColumnElement, bindparam, literal_column
+
+from app.domain.entry import EntryKind
+from app.question.filters import Filters
+from app.storage.sql.dialect import Dialect
+from app.storage.sql.tables import INDEXED
+from app.storage.sql.writes import width
+
+SEQUENCE = "sequence"
+OCCURRED_AT = "occurred_at"
+NOT_USAGE = "not_usage"
+"""What can lead beside the columns in INDEXED: the primary key, the index by occurred_at, and the one without usage entries."""
+
+NARROW = INDEXED[: INDEXED.index("product_id")]
+"""Columns that name so few entries that all of them can be read and sorted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What of filters decides the text of a statement: columns with their number of values, kinds, which ends are closed."""
+
+    terms: tuple[tuple[str, int], ...]
+    kinds: tuple[str, ...] | None
+    start: bool
+    end: bool
+
+    @property
+    def bare(self) -> bool:
+        """Whether nothing is asked but the kinds."""
+        return not (self.terms or self.start or self.end)
+
+
+def shape_of(filters: Filters, kinds: Iterable[EntryKind] | None) -> Shape:
+    """The shape of these filters."""
+    return Shape(
+        tuple((name, width(len(values))) for name, values in filters.terms()),
+        None if kinds is None else tuple(sorted(kind.value for kind in kinds)),
+        filters.period.start is not None,
+        filters.period.end is not None,
+    )
+
+
+def values_of(filters: Filters, dialect: Dialect) -> dict[str, Any]:
+    """The values of the parameters that `conditions` names for these filters."""
+    values: dict[str, Any] = {}
+    for name, terms in filters.terms():
+        values |= repeated(name, terms)
+    if filters.period.start is not None:
+        values["start"] = dialect.bound(filters.period.start)
+    if filters.period.end is not None:
+        values["end"] = dialect.bound(filters.period.end)
+    return values
+
+
+def ordered_lead(shape: Shape) -> str | None:
+    """The index that gives the entries asked for in sequence order and few others; None if there is none."""
+    single = {name for name, count in shape.terms if count == 1}
+    found = next((name for name in INDEXED if name in single), None)
+    if found is None and shape.kinds is not None and EntryKind.USAGE.value not in shape.kinds:
+        return NOT_USAGE
+    return found
+
+
+def gathering_lead(shape: Shape) -> str:
+    """The index that reads the fewest other entries, in whatever order.
+
+    A product or a feature goes before a period: its share of the entries has a bound, a period may be all of them.
+    """
+    named = {name for name, _ in shape.terms}
+    found = next((name for name in NARROW if name in named), None)
+    if found is None and shape.kinds is not None and EntryKind.USAGE.value not in shape.kinds:
+        return NOT_USAGE
+    found = found or next((name for name in INDEXED if name in named), None)
+    return found or (OCCURRED_AT if shape.start or shape.end else SEQUENCE)
+
+
+def conditions(dialect: Dialect, shape: Shape, lead: str) -> Iterator[ColumnElement[bool]]:
+    """The conditions on `entries`: the account, `above` < sequence <= `upto`, the shape's own; indexed for `lead` alone."""
+    columns = dialect.entries.c
+
+    def column(name: str) -> ColumnElement[Any]:
+        return columns[name] if name == lead else dialect.unindexed(columns[name])
+
+    # Every index by a column but the one by occurred_at goes on with the sequence.
+    sequence = dialect.unindexed(columns.sequence) if lead == OCCURRED_AT else columns.sequence
+    yield columns.account_id == bindparam("account_id")
+    yield sequence > bindparam("above", type_=BigInteger)
+    yield sequence <= bindparam("upto", type_=BigInteger)
+    if lead == NOT_USAGE:
+        yield columns.kind != literal_column("'usage'")  # said as the partial index says it
+    if shape.kinds is not None:
+        kinds: list[ColumnElement[str]] = [literal_column(f"'{kind}'") for kind in shape.kinds]
+        yield columns.kind == kinds[0] if len(kinds) == 1 else columns.kind.in_(kinds)
+    for name, count in shape.terms:
+        values = listed(name, count)
+        yield column(name) == values[0] if count == 1 else column(name).in_(values)
+    if shape.start:
+        yield column(OCCURRED_AT) >= bindparam("start")
+    if shape.end:
+        yield column(OCCURRED_AT) < bindparam("end")
+
+
+def listed(name: str, count: int) -> list[ColumnElement[Any]]:
+    """The parameters of a list of values."""
+    return [bindparam(f"{name}_{at}") for at in range(count)]
+
+
+def repeated(name: str, values: Sequence[Any]) -> dict[str, Any]:
+    """The values of these parameters, the last one repeated until their number is a `width`."""
+    return {f"{name}_{at}": values[min(at, len(values) - 1)] for at in range(width(len(values)))}

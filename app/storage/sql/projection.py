@@ -1,0 +1,63 @@
+"""From entries to the catalogue versions that they bring: whole records from catalogue entries, stubs from ids that any name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import orjson
+
+from app.domain.catalogue import LINKED_KINDS, Record, RecordKind
+from app.domain.entry import Entry, EntryKind
+from app.domain.instant import parse_instant
+
+_LINKS = tuple((kind, f"{kind.value}_id") for kind in LINKED_KINDS)
+_TEXTS = ("status", "type", "number", "parent_id", "currency", "entity_ref")
+_INSTANTS = ("starts_at", "ends_at")
+
+
+def carried(entry: Entry) -> Record | None:
+    """The record that a catalogue entry carries; None for any other entry.
+
+    Its links, name and additional data stand in the entry's own columns. Its own id stands there too, in the column of its
+    kind, where it is no link. `first_sequence` is the entry's own: whether the id was named before is the engine's to know.
+    """
+    if entry.kind is not EntryKind.CATALOGUE or entry.record is None:
+        return None
+    facts = orjson.loads(entry.record)
+    kind = RecordKind(facts["kind"])
+    instants: dict[str, Any] = {name: parse_instant(facts[name], name) for name in _INSTANTS if name in facts}
+    return Record(
+        kind=kind,
+        id=facts["id"],
+        sequence=entry.sequence,
+        first_sequence=entry.sequence,
+        name=entry.name,
+        additional_data=entry.additional_data,
+        recorded_at=entry.recorded_at,
+        **{column: getattr(entry, column) for linked, column in _LINKS if linked is not kind},
+        **{name: facts.get(name) for name in _TEXTS},
+        **instants,
+    )
+
+
+def stubs(entries: Iterable[Entry]) -> Iterator[Record]:
+    """A stub for each id where the entries first name it, except where they carried its record before. Which of them were known
+    already, only the engine can tell."""
+    met: set[tuple[RecordKind, str]] = set()
+    for entry in entries:
+        own = carried(entry)
+        if own is not None:
+            met.add((own.kind, own.id))
+        for kind, column in _LINKS:
+            named = getattr(entry, column)
+            if named is not None and (kind, named) not in met:
+                met.add((kind, named))
+                yield Record(
+                    kind=kind,
+                    id=named,
+                    sequence=entry.sequence,
+                    first_sequence=entry.sequence,
+                    stub=True,
+                    recorded_at=entry.recorded_at,
+                )

@@ -1,0 +1,88 @@
+"""The statements that questions for entries one by one become: pages, counts, extents."""
+
+from __future__ import annotations
+
+from functools import cached_property, lru_cache
+from typing import Any
+
+from sqlalchemy import BigInteger, Select, bindparam, func, select
+
+from app.storage.sql.conditions import OCCURRED_AT, SEQUENCE, Shape, conditions, gathering_lead
+from app.storage.sql.dialect import Dialect, Statement, compile_statement
+from app.storage.sql.mapping import Mapping
+
+EVERYTHING = 2**62
+"""A limit that is none."""
+
+
+class Reads:
+    """The statements for one engine, each compiled when its shape is first asked. Parameters: those of `conditions`, and `limit`."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._dialect = dialect
+        self._columns = Mapping(dialect).entry_columns
+        # Bounded, since shapes are the callers' choice.
+        self.walk = lru_cache(maxsize=512)(self._walk)
+        self.gather = lru_cache(maxsize=256)(self._gather)
+        self.count = lru_cache(maxsize=256)(self._count)
+        self.extent = lru_cache(maxsize=256)(self._extent)
+        self.ends = lru_cache(maxsize=4)(self._ends)
+
+    @cached_property
+    def sequence_at(self) -> Statement:
+        """The last sequence recorded at or before `moment`."""
+        entries = self._dialect.entries
+        return self._compiled(
+            select(entries.c.sequence)
+            .where(entries.c.account_id == bindparam("account_id"), entries.c.recorded_at <= bindparam("moment"))
+            .order_by(entries.c.recorded_at.desc(), entries.c.sequence.desc())
+            .limit(1)
+        )
+
+    def _walk(self, shape: Shape, lead: str, descending: bool) -> Statement:
+        """Entries in sequence order, along an index that has them in that order."""
+        return self._compiled(self._ordered(self._rows().where(*conditions(self._dialect, shape, lead)), descending))
+
+    def _gather(self, shape: Shape, descending: bool) -> Statement:
+        """Entries in sequence order, by finding all and sorting their sequences before any row of the answer is read."""
+        entries = self._dialect.entries
+        lead = gathering_lead(shape)
+        if lead == OCCURRED_AT and descending and not shape.start:
+            lead = SEQUENCE  # what is older than some instant is most of a ledger: better to skip what is newer
+        found = select(entries.c.sequence).where(*conditions(self._dialect, shape, lead))
+        sequences = self._ordered(found, descending).correlate(None)
+        rows = self._rows().where(entries.c.account_id == bindparam("account_id"), entries.c.sequence.in_(sequences))
+        return self._compiled(rows.order_by(entries.c.sequence.desc() if descending else entries.c.sequence))
+
+    def _count(self, shape: Shape) -> Statement:
+        """How many entries."""
+        counted = select(func.count()).select_from(self._dialect.entries)
+        return self._compiled(counted.where(*conditions(self._dialect, shape, gathering_lead(shape))))
+
+    def _extent(self, shape: Shape) -> Statement:
+        """The first and last occurred_at; both null without entries."""
+        occurred_at = self._dialect.entries.c.occurred_at
+        if not shape.terms:
+            # Two walks along the index, each of which ends with the first entry that fits.
+            found = select(occurred_at).where(*conditions(self._dialect, shape, OCCURRED_AT)).limit(1)
+            first = found.order_by(occurred_at).scalar_subquery()
+            last = found.order_by(occurred_at.desc()).scalar_subquery()
+            return self._compiled(select(first, last))
+        ends = select(func.min(occurred_at), func.max(occurred_at))
+        return self._compiled(ends.where(*conditions(self._dialect, shape, gathering_lead(shape))))
+
+    def _ends(self, start: bool, end: bool) -> Statement:
+        """The lowest and the highest sequence in a period, read from the index by occurred_at alone."""
+        sequence = self._dialect.entries.c.sequence
+        ends = select(func.min(sequence), func.max(sequence))
+        return self._compiled(ends.where(*conditions(self._dialect, Shape((), None, start, end), OCCURRED_AT)))
+
+    def _rows(self) -> Select[Any]:
+        return select(*(self._dialect.entries.c[name] for name in self._columns))
+
+    def _ordered(self, rows: Select[Any], descending: bool) -> Select[Any]:
+        sequence = self._dialect.entries.c.sequence
+        return rows.order_by(sequence.desc() if descending else sequence).limit(bindparam("limit", type_=BigInteger))
+
+    def _compiled(self, clause: Select[Any]) -> Statement:
+        return compile_statement(clause, self._dialect)

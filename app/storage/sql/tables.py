@@ -1,0 +1,206 @@
+"""The tables, declared with SQLModel. The account leads every key, and each column is named as the field it holds.
+
+What differs between engines is in the types (instants) and in `EntryRow`, to which each engine adds its own columns for decimals.
+The migrations hold frozen definitions of their own; a test compares the two.
+"""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from sqlalchemy import BigInteger, Index, Integer, LargeBinary, SmallInteger, Table, Text, text
+from sqlalchemy.dialects.postgresql import TIMESTAMP
+from sqlalchemy.orm import registry
+from sqlmodel import Field, SQLModel
+
+# STRICT tables of SQLite know INTEGER only, which holds 64 bits there.
+Big = BigInteger().with_variant(Integer(), "sqlite")
+Small = SmallInteger().with_variant(Integer(), "sqlite")
+Instant = TIMESTAMP(timezone=True).with_variant(Integer(), "sqlite")
+
+STRICT = {"sqlite_strict": True}
+CLUSTERED = {"sqlite_strict": True, "sqlite_with_rowid": False}
+"""For narrow tables that are only ever asked by their key."""
+
+
+class Shared(SQLModel, registry=registry()):
+    """The tables that are the same on every SQL engine."""
+
+
+class AccountRow(Shared, table=True):
+    """One account."""
+
+    __tablename__ = "accounts"
+    __table_args__ = (STRICT,)
+
+    id: int = Field(primary_key=True, sa_type=Integer)
+    name: str = Field(unique=True, sa_type=Text)
+    created_at: int = Field(sa_type=cast(Any, Instant))
+
+
+class KeyRow(Shared, table=True):
+    """One key of an account. Scopes and networks are JSON arrays of strings."""
+
+    __tablename__ = "keys"
+    __table_args__ = (Index("keys_of_account", "account_id", "created_at"), STRICT)
+
+    id: str = Field(primary_key=True, sa_type=Text)
+    account_id: int = Field(foreign_key="accounts.id", sa_type=Integer)
+    label: str = Field(sa_type=Text)
+    secret_digest: bytes = Field(sa_type=LargeBinary)
+    scopes: str = Field(sa_type=Text)
+    cidrs: str = Field(sa_type=Text)
+    created_at: int = Field(sa_type=cast(Any, Instant))
+    expires_at: int | None = Field(default=None, sa_type=cast(Any, Instant))
+    revoked_at: int | None = Field(default=None, sa_type=cast(Any, Instant))
+    last_used_at: int | None = Field(default=None, sa_type=cast(Any, Instant))
+    replaces: str | None = Field(default=None, sa_type=Text)
+
+
+class HeadRow(Shared, table=True):
+    """The end of an account's ledger; its chain digest is the genesis while there are no entries."""
+
+    __tablename__ = "heads"
+    __table_args__ = (STRICT,)
+
+    account_id: int = Field(primary_key=True, foreign_key="accounts.id", sa_type=Integer)
+    sequence: int = Field(sa_type=cast(Any, Big))
+    recorded_at: int | None = Field(default=None, sa_type=cast(Any, Instant))
+    chain: bytes = Field(sa_type=LargeBinary)
+
+
+class ClaimRow(Shared, table=True):
+    """A sender's id, taken for ever."""
+
+    __tablename__ = "claims"
+    __table_args__ = (CLUSTERED,)
+
+    account_id: int = Field(primary_key=True, sa_type=Integer)
+    claim_key: bytes = Field(primary_key=True, sa_type=LargeBinary)
+    sequence: int = Field(sa_type=cast(Any, Big))
+
+
+class ReversalRow(Shared, table=True):
+    """Which entry was taken back by which. The key makes a second reversal of an entry impossible."""
+
+    __tablename__ = "reversals"
+    __table_args__ = (CLUSTERED,)
+
+    account_id: int = Field(primary_key=True, sa_type=Integer)
+    corrects: int = Field(primary_key=True, sa_type=cast(Any, Big))
+    sequence: int = Field(sa_type=cast(Any, Big))
+
+
+class CatalogueRow(Shared, table=True):
+    """One version of a catalogue record: the projection of the entry with that sequence, which carries or first names it."""
+
+    __tablename__ = "catalogue"
+
+    account_id: int = Field(primary_key=True, sa_type=Integer)
+    kind: str = Field(primary_key=True, sa_type=Text)
+    record_id: str = Field(primary_key=True, sa_type=Text)
+    sequence: int = Field(primary_key=True, sa_type=cast(Any, Big))
+    first_sequence: int = Field(sa_type=cast(Any, Big))
+    recorded_at: int = Field(sa_type=cast(Any, Instant))
+    stub: int = Field(sa_type=cast(Any, Small))
+    name: str | None = Field(default=None, sa_type=Text)
+    status: str | None = Field(default=None, sa_type=Text)
+    product_id: str | None = Field(default=None, sa_type=Text)
+    customer_id: str | None = Field(default=None, sa_type=Text)
+    license_id: str | None = Field(default=None, sa_type=Text)
+    order_id: str | None = Field(default=None, sa_type=Text)
+    subscription_id: str | None = Field(default=None, sa_type=Text)
+    starts_at: int | None = Field(default=None, sa_type=cast(Any, Instant))
+    ends_at: int | None = Field(default=None, sa_type=cast(Any, Instant))
+    type: str | None = Field(default=None, sa_type=Text)
+    number: str | None = Field(default=None, sa_type=Text)
+    parent_id: str | None = Field(default=None, sa_type=Text)
+    currency: str | None = Field(default=None, sa_type=Text)
+    entity_ref: str | None = Field(default=None, sa_type=Text)
+    additional_data: str | None = Field(default=None, sa_type=Text)
+
+    # A function's worth of indexes: one for each column that records are looked up by. Stubs are in none of them.
+    __table_args__ = (
+        *(
+            Index(
+                f"catalogue_by_{column}",
+                *("account_id", "kind", column, "record_id", "sequence"),
+                sqlite_where=text(f"{column} IS NOT NULL"),
+                postgresql_where=text(f"{column} IS NOT NULL"),
+            )
+            for column in ("name", "product_id", "customer_id", "license_id", "order_id", "subscription_id")
+        ),
+        CLUSTERED,
+    )
+
+
+class EntryRow(SQLModel):
+    """One line of a ledger, apart from its quantity and charge, which each engine keeps in its own way."""
+
+    account_id: int = Field(primary_key=True, sa_type=Integer)
+    sequence: int = Field(primary_key=True, sa_type=cast(Any, Big))
+    kind: str = Field(sa_type=Text)
+    action: str = Field(sa_type=Text)
+    source: str = Field(sa_type=Text)
+    occurred_at: int = Field(sa_type=cast(Any, Instant))
+    recorded_at: int = Field(sa_type=cast(Any, Instant))
+    product_id: str | None = Field(default=None, sa_type=Text)
+    customer_id: str | None = Field(default=None, sa_type=Text)
+    license_id: str | None = Field(default=None, sa_type=Text)
+    order_id: str | None = Field(default=None, sa_type=Text)
+    subscription_id: str | None = Field(default=None, sa_type=Text)
+    feature_code: str | None = Field(default=None, sa_type=Text)
+    unit: str | None = Field(default=None, sa_type=Text)
+    currency: str | None = Field(default=None, sa_type=Text)
+    correction: str | None = Field(default=None, sa_type=Text)
+    corrects: int | None = Field(default=None, sa_type=cast(Any, Big))
+    event: int | None = Field(default=None, sa_type=cast(Any, Big))
+    version: int = Field(sa_type=Integer)
+    request_id: str | None = Field(default=None, sa_type=Text)
+    result_class: str | None = Field(default=None, sa_type=Text)
+    status_code: int | None = Field(default=None, sa_type=cast(Any, Small))
+    transaction_id: str | None = Field(default=None, sa_type=Text)
+    sender_id: str | None = Field(default=None, sa_type=Text)
+    message: str | None = Field(default=None, sa_type=Text)
+    actor: str | None = Field(default=None, sa_type=Text)
+    reason: str | None = Field(default=None, sa_type=Text)
+    name: str | None = Field(default=None, sa_type=Text)
+    additional_data: str | None = Field(default=None, sa_type=Text)
+    record: str | None = Field(default=None, sa_type=Text)
+    veil: bytes = Field(sa_type=LargeBinary)
+    content_digest: bytes = Field(sa_type=LargeBinary)
+    leaf: bytes = Field(sa_type=LargeBinary)
+    chain: bytes = Field(sa_type=LargeBinary)
+
+
+INDEXED = ("request_id", "license_id", "order_id", "subscription_id", "customer_id", "product_id", "feature_code")
+"""The columns that have an index of their own, narrowest first: as a rule fewer entries share an order than a product."""
+
+
+def entry_indexes() -> tuple[Index, ...]:
+    """The indexes of `entries`. Partial ones spare an entry every index of what it does not name."""
+    return (
+        Index("entries_by_recorded_at", "account_id", "recorded_at", "sequence"),
+        Index("entries_by_occurred_at", "account_id", "occurred_at", "sequence"),
+        _partial("entries_by_event", "event IS NOT NULL", "event"),
+        # Lifecycle activities, catalogue changes and the gateway's acts are few among millions of usage entries.
+        _partial("entries_not_usage", "kind <> 'usage'"),
+        *(_partial(f"entries_by_{column}", f"{column} IS NOT NULL", column) for column in INDEXED),
+    )
+
+
+def _partial(name: str, where: str, *columns: str) -> Index:
+    return Index(name, "account_id", *columns, "sequence", sqlite_where=text(where), postgresql_where=text(where))
+
+
+def table_of(model: type[SQLModel]) -> Table:
+    """The Core table behind a model."""
+    return cast(Table, cast(Any, model).__table__)
+
+
+accounts = table_of(AccountRow)
+keys = table_of(KeyRow)
+heads = table_of(HeadRow)
+claims = table_of(ClaimRow)
+reversals = table_of(ReversalRow)
+catalogue = table_of(CatalogueRow)

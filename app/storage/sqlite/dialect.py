@@ -1,0 +1,89 @@
+"""How SQLite keeps what it has no type for: instants as whole microseconds, decimals as four integers that it can sum exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import ColumnElement, Integer, Table, func
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.engine import Dialect as Compiler
+from sqlalchemy.orm import registry
+from sqlalchemy.sql.elements import UnaryExpression
+from sqlalchemy.sql.operators import custom_op
+from sqlmodel import Field, SQLModel
+
+from app.domain.decimal import scaled, unscaled
+from app.domain.instant import from_micros, to_micros
+from app.storage.sql.tables import STRICT, EntryRow, entry_indexes, table_of
+
+LIMBS = ("28", "18", "9", "0")
+"""The powers of ten that the integers of a decimal weigh, of the number scaled by 10**18, greatest first."""
+_E9, _E18, _E28 = 10**9, 10**18, 10**28
+
+
+class Own(SQLModel, registry=registry()):
+    """The tables that are SQLite's alone."""
+
+
+class EntryTable(Own, EntryRow, table=True):
+    """One line of a ledger. The limbs of a number are cut toward zero, so that each bears its sign, and stay below 10**10, so
+    that a sum of 900 million of them fits in 64 bits."""
+
+    __tablename__ = "entries"
+    __table_args__ = (*entry_indexes(), STRICT)
+
+    quantity_28: int | None = Field(default=None, sa_type=Integer)
+    quantity_18: int | None = Field(default=None, sa_type=Integer)
+    quantity_9: int | None = Field(default=None, sa_type=Integer)
+    quantity_0: int | None = Field(default=None, sa_type=Integer)
+    charge_28: int | None = Field(default=None, sa_type=Integer)
+    charge_18: int | None = Field(default=None, sa_type=Integer)
+    charge_9: int | None = Field(default=None, sa_type=Integer)
+    charge_0: int | None = Field(default=None, sa_type=Integer)
+
+
+class SqliteDialect:
+    """See `app.storage.sql.dialect.Dialect`."""
+
+    entries: Table = table_of(EntryTable)
+    compiler: Compiler = sqlite.dialect(paramstyle="qmark")
+
+    bound = staticmethod(to_micros)
+    moment = staticmethod(from_micros)
+
+    def micros(self, column: ColumnElement[Any]) -> ColumnElement[int]:
+        return column
+
+    def unindexed(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
+        # A unary plus changes nothing but that the term is not used with an index (sqlite.org/optoverview.html).
+        return UnaryExpression(column, operator=custom_op("+"), type_=column.type)
+
+    def decimal_columns(self, name: str) -> tuple[str, ...]:
+        return tuple(f"{name}_{power}" for power in LIMBS)
+
+    def decimal_values(self, number: Decimal | None) -> tuple[int | None, ...]:
+        if number is None:
+            return (None, None, None, None)
+        value = scaled(number)
+        top, rest = divmod(abs(value), _E28)
+        upper, rest = divmod(rest, _E18)
+        middle, lowest = divmod(rest, _E9)
+        return (-top, -upper, -middle, -lowest) if value < 0 else (top, upper, middle, lowest)
+
+    def decimal(self, values: Sequence[int | None]) -> Decimal | None:
+        return None if values[0] is None else _joined(*values)
+
+    def sums(self, name: str) -> list[ColumnElement[Any]]:
+        return [func.sum(self.entries.c[column]) for column in self.decimal_columns(name)]
+
+    def total(self, values: Sequence[int | None]) -> int:
+        return sum((value or 0) * weight for value, weight in zip(values, (_E28, _E18, _E9, 1), strict=True))
+
+
+@lru_cache(maxsize=65_536)
+def _joined(top: int, upper: int, middle: int, lowest: int) -> Decimal:
+    """The decimal with these limbs. Remembered, since a ledger says the same few numbers over and over."""
+    return unscaled(top * _E28 + upper * _E18 + middle * _E9 + lowest)

@@ -1,0 +1,169 @@
+"""One account's ledger on the writer's thread: what a body looks up and appends, inside its savepoint."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from typing import Any, TypeVar
+
+from app.domain.account import Key
+from app.domain.catalogue import Record, RecordKind
+from app.domain.entry import PRIVATE_FIELDS, Correction, Entry, Veil
+from app.domain.errors import AlreadyCorrected, NotFound
+from app.ports import Claim, Head, Transaction
+from app.storage.sql.conditions import repeated
+from app.storage.sql.dialect import Statement
+from app.storage.sql.mapping import Mapping
+from app.storage.sql.projection import carried, stubs
+from app.storage.sql.writes import WIDEST, Writes, width
+from app.storage.sqlite.writer import Unit
+
+T = TypeVar("T")
+_MOST_KNOWN = 65_536
+
+
+class Known:
+    """Ids that the catalogue is known to have: the last 65,536 that entries named. Used on the writer's thread only."""
+
+    def __init__(self) -> None:
+        self._ids: OrderedDict[tuple[int, RecordKind, str], None] = OrderedDict()
+
+    def has(self, account_id: int, record: Record) -> bool:
+        """Whether the id is known for certain; one that is not may still be in the catalogue."""
+        key = (account_id, record.kind, record.id)
+        if key not in self._ids:
+            return False
+        self._ids.move_to_end(key)
+        return True
+
+    def add(self, account_id: int, records: Sequence[Record]) -> None:
+        """Note ids whose rows are committed: nothing ever takes them out of the catalogue again."""
+        for record in records:
+            self._ids[account_id, record.kind, record.id] = None
+        while len(self._ids) > _MOST_KNOWN:
+            self._ids.popitem(last=False)
+
+
+class SqliteTransaction:
+    """See `app.ports.Transaction`. Its methods never suspend, so that a body runs to its end on the writer's thread.
+
+    Raises NotFound for an account that does not exist.
+    """
+
+    def __init__(self, unit: Unit, account_id: int, writes: Writes, mapping: Mapping, known: Known) -> None:
+        self._unit = unit
+        self._account_id = account_id
+        self._writes = writes
+        self._mapping = mapping
+        self._known = known
+        row = next(self._rows(writes.head), None)
+        if row is None:
+            raise NotFound(f"no account {account_id}")
+        self._head = mapping.head(row)
+
+    async def lock(self) -> Head:
+        """The group's transaction holds the file's only write lock already, so there is nothing to wait for."""
+        return self._head
+
+    async def claimed(self, keys: Sequence[bytes]) -> dict[bytes, int]:
+        return dict(self._listed(self._writes.claimed, keys))
+
+    async def entries(self, sequences: Sequence[int]) -> dict[int, Entry]:
+        found = map(self._mapping.entry, self._listed(self._writes.entries, sequences))
+        return {entry.sequence: entry for entry in found}
+
+    async def versions(self, event: int) -> list[Entry]:
+        return [self._mapping.entry(row) for row in self._rows(self._writes.versions, event=event)]
+
+    async def append(self, entries: Sequence[Entry], claims: Sequence[Claim]) -> None:
+        """Raises AlreadyCorrected for a second reversal, ValueError for entries that do not follow the head, and
+        sqlite3.IntegrityError for a claim that is taken."""
+        if not entries:
+            return
+        head = self._head
+        for sequence, entry in enumerate(entries, start=head.sequence + 1):
+            if entry.sequence != sequence or entry.account_id != self._account_id:
+                raise ValueError(f"entry {entry.id} does not follow the head at {head.sequence} of account {self._account_id}")
+        connection, writes = self._unit.connection, self._writes
+        connection.executemany(writes.add_entry.sql, map(self._mapping.entry_values, entries))
+        connection.executemany(writes.add_claim.sql, [(self._account_id, each.key, each.sequence) for each in claims])
+        self._reverse([each for each in entries if each.correction is Correction.REVERSAL])
+        self._project(entries)
+        last = entries[-1]
+        self._head = Head(last.sequence, last.recorded_at, last.chain)
+        recorded_at = self._mapping.bound(last.recorded_at)
+        self._execute(writes.move_head, sequence=last.sequence, recorded_at=recorded_at, chain=last.chain)
+
+    async def record(self, kind: str, record_id: str) -> Record | None:
+        row = next(self._rows(self._writes.record, kind=kind, record_id=record_id), None)
+        return None if row is None else self._mapping.record(row)
+
+    async def erase(self, sequence: int, names: Sequence[str], veil: Veil) -> None:
+        """Also blanks the texts' copies in the catalogue, and overwrites the freed bytes in the file."""
+        if unknown := set(names) - set(PRIVATE_FIELDS):
+            raise ValueError(f"not private: {sorted(unknown)}")
+        entry = (await self.entries([sequence])).get(sequence)
+        if entry is None:
+            raise NotFound(f"no entry {sequence}")
+        # Off for everything else: it makes every page that shrinks be written in full.
+        self._unit.connection.execute("PRAGMA secure_delete = ON")
+        try:
+            self._execute(self._writes.erase(tuple(names)), sequence=sequence, veil=veil.to_bytes())
+            version = carried(entry)
+            copies = [name for name in names if name in ("name", "additional_data")]
+            if version is not None and copies:
+                statement = self._writes.erase_version(copies)
+                self._execute(statement, kind=version.kind.value, record_id=version.id, sequence=sequence)
+        finally:
+            self._unit.connection.execute("PRAGMA secure_delete = OFF")
+
+    async def put_key(self, key: Key) -> None:
+        if key.account_id != self._account_id:
+            raise ValueError("a key of another account")
+        self._execute(self._writes.drop_key, id=key.id)
+        self._execute(self._writes.add_key, **self._mapping.key_values(key))
+
+    def _reverse(self, reversals: Sequence[Entry]) -> None:
+        rows = [(self._account_id, each.corrects, each.sequence) for each in reversals]
+        try:
+            self._unit.connection.executemany(self._writes.add_reversal.sql, rows)
+        except sqlite3.IntegrityError as error:
+            raise AlreadyCorrected("the entry was reversed before") from error
+
+    def _project(self, entries: Sequence[Entry]) -> None:
+        """Bring the catalogue up to date. Stubs come first: a record described after it was named takes over where that was."""
+        account_id, mapping = self._account_id, self._mapping
+        named = [each for each in stubs(entries) if not self._known.has(account_id, each)]
+        described = [record for record in map(carried, entries) if record is not None]
+        for statement, records in ((self._writes.add_stub, named), (self._writes.add_version, described)):
+            rows = [statement.bind(mapping.record_values(account_id, each)) for each in records]
+            self._unit.connection.executemany(statement.sql, rows)
+        if named or described:
+            self._unit.when_committed(lambda: self._known.add(account_id, [*named, *described]))
+
+    def _listed(self, statement: Callable[[int], Statement], values: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
+        for first in range(0, len(values), WIDEST):
+            part = values[first : first + WIDEST]
+            yield from self._rows(statement(width(len(part))), **repeated("value", part))
+
+    def _rows(self, statement: Statement, **values: Any) -> Iterator[tuple[Any, ...]]:
+        return iter(self._execute(statement, **values).fetchall())
+
+    def _execute(self, statement: Statement, **values: Any) -> sqlite3.Cursor:
+        bound = statement.bind({"account_id": self._account_id} | values)
+        return self._unit.connection.execute(statement.sql, bound)
+
+
+def drive(body: Callable[[Transaction], Awaitable[T]], transaction: Transaction) -> T:
+    """Run a body to its end without an event loop. Raises RuntimeError if it waits for anything but its transaction."""
+    steps = body(transaction).__await__()
+    try:
+        next(steps)
+    except StopIteration as end:
+        result: T = end.value
+        return result
+    close = getattr(steps, "close", None)
+    if close is not None:
+        close()
+    raise RuntimeError("the body of a transaction waited for something else than its transaction")

@@ -1,0 +1,217 @@
+"""The one writer: a thread that runs what is queued in one transaction after another and commits whole groups at once.
+
+A commit costs a sync of the disk, whatever is in it. Under load many callers share one, so that single events are
+recorded as fast as batches; a caller alone waits for nobody.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sqlite3
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from typing import Any, Generic, TypeVar
+
+from app.domain.errors import Unavailable
+
+T = TypeVar("T")
+
+MOST_JOBS = 512
+"""Jobs in one commit."""
+LONGEST_SECONDS = 0.1
+"""Jobs are added to a commit for no longer than this."""
+_ATTEMPTS = 2
+"""Times that a transaction is begun, each waiting as long as the busy timeout says, until the store is called busy."""
+
+
+class Unit:
+    """What a job works on: the connection inside the group's transaction, and what is to be done once it is committed."""
+
+    __slots__ = ("_committed", "connection")
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
+        self._committed: list[Callable[[], None]] = []
+
+    def when_committed(self, call: Callable[[], None]) -> None:
+        """Have `call` made after the commit; never if this job or its group fails."""
+        self._committed.append(call)
+
+    def committed(self) -> None:
+        """Make the calls."""
+        for call in self._committed:
+            call()
+
+
+@dataclass(slots=True)
+class _Job(Generic[T]):
+    work: Callable[[Unit], T]
+    future: asyncio.Future[T]
+    loop: asyncio.AbstractEventLoop
+
+
+@dataclass(slots=True)
+class _Done:
+    """A job whose work is done, while its group is not yet committed."""
+
+    job: _Job[Any]
+    unit: Unit | None = None
+    result: Any = None
+    error: BaseException | None = None
+
+
+class Writer:
+    """The thread and its queue. Jobs run in the order in which they were submitted."""
+
+    def __init__(self, connect: Callable[[], sqlite3.Connection]) -> None:
+        self._connect = connect
+        self._queue: SimpleQueue[_Job[Any] | None] = SimpleQueue()
+        self._closing = threading.Lock()
+        self._closed = False
+        # A daemon, so that an interpreter which ends without closing the store does not hang; what was not committed is lost.
+        self._thread = threading.Thread(target=self._run, name="sqlite-writer", daemon=True)
+        self._thread.start()
+
+    async def submit(self, work: Callable[[Unit], T]) -> T:
+        """Run `work` on the writer's thread and return once it is committed.
+
+        What `work` raises is undone and reaches this caller alone. Raises Unavailable when the file stays locked, cannot be
+        written, or the store is closed. A caller that is cancelled may or may not have written.
+        """
+        loop = asyncio.get_running_loop()
+        job = _Job(work, loop.create_future(), loop)
+        with self._closing:
+            if self._closed:
+                raise Unavailable("the store is closed")
+            self._queue.put(job)
+        result: T = await job.future
+        return result
+
+    async def close(self) -> None:
+        """Finish what is queued, and end the thread."""
+        with self._closing:
+            if not self._closed:
+                self._closed = True
+                self._queue.put(None)
+        while self._thread.is_alive():
+            await asyncio.to_thread(self._thread.join)
+
+    def _run(self) -> None:
+        connection: sqlite3.Connection | None = None
+        while (job := self._queue.get()) is not None:
+            try:
+                connection = connection or self._connect()
+            except sqlite3.Error as error:
+                _resolve([_Done(job, error=_translated(error))])
+                continue
+            self._commit(connection, job)
+        if connection is not None:
+            connection.close()
+
+    def _commit(self, connection: sqlite3.Connection, first: _Job[Any]) -> None:
+        """Run and commit the first job and those that are queued behind it."""
+        done: list[_Done] = []
+        try:
+            _begin(connection)
+        except sqlite3.Error as error:
+            # Whoever queued meanwhile has waited as long: failing them together keeps waiting times bounded.
+            _resolve([_Done(job, error=_translated(error)) for job in [first, *self._queued()]])
+            return
+        try:
+            self._fill(connection, first, done)
+            connection.execute("COMMIT")
+        except BaseException as error:
+            with contextlib.suppress(sqlite3.Error):
+                connection.execute("ROLLBACK")
+            for each in done:
+                each.error = each.error or _translated(error)
+        for each in done:
+            if each.error is None and each.unit is not None:
+                each.unit.committed()
+        _resolve(done)
+
+    def _fill(self, connection: sqlite3.Connection, first: _Job[Any], done: list[_Done]) -> None:
+        until = time.monotonic() + LONGEST_SECONDS
+        job: _Job[Any] | None = first
+        while job is not None:
+            if not job.future.cancelled():
+                done.append(each := _Done(job))
+                _run_job(connection, each)
+            job = None
+            if len(done) < MOST_JOBS and time.monotonic() < until:
+                job = self._next()
+
+    def _next(self) -> _Job[Any] | None:
+        try:
+            job = self._queue.get_nowait()
+        except Empty:
+            return None
+        if job is None:
+            self._queue.put(None)  # the end is for `_run` to see, and nothing can be queued behind it
+        return job
+
+    def _queued(self) -> list[_Job[Any]]:
+        found = []
+        while (job := self._next()) is not None:
+            found.append(job)
+        return found
+
+
+def _begin(connection: sqlite3.Connection) -> None:
+    for attempt in range(_ATTEMPTS):
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            return
+        except sqlite3.OperationalError:
+            if attempt == _ATTEMPTS - 1:
+                raise
+
+
+def _run_job(connection: sqlite3.Connection, each: _Done) -> None:
+    """Run one job inside a savepoint, so that its failure undoes its own work only."""
+    connection.execute("SAVEPOINT job")
+    try:
+        each.unit = Unit(connection)
+        each.result = each.job.work(each.unit)
+    except BaseException as error:
+        each.error = _translated(error)
+        # After a full disk or a failed read SQLite has undone the whole transaction by itself: then there is no savepoint.
+        connection.execute("ROLLBACK TO job")
+    connection.execute("RELEASE job")
+
+
+def _translated(error: BaseException) -> BaseException:
+    """Locks, full disks and damaged files as Unavailable; whatever else, broken constraints among it, as it is."""
+    if type(error) not in (sqlite3.OperationalError, sqlite3.DatabaseError):
+        return error
+    busy = "locked" in str(error) or "busy" in str(error)
+    word = "the store is busy; the same call may succeed later" if busy else "the store cannot be written"
+    unavailable = Unavailable(word, detail=str(error))
+    unavailable.__cause__ = error
+    return unavailable
+
+
+def _resolve(done: list[_Done]) -> None:
+    """Hand results over to the callers' own loops, with one wake-up for each loop."""
+    loops: dict[asyncio.AbstractEventLoop, list[_Done]] = defaultdict(list)
+    for each in done:
+        loops[each.job.loop].append(each)
+    for loop, own in loops.items():
+        with contextlib.suppress(RuntimeError):  # a loop that was closed has nobody waiting
+            loop.call_soon_threadsafe(_settle, own)
+
+
+def _settle(done: list[_Done]) -> None:
+    for each in done:
+        future = each.job.future
+        if future.done():
+            continue
+        if each.error is not None:
+            future.set_exception(each.error)
+        else:
+            future.set_result(each.result)
