@@ -69,7 +69,7 @@ def check_text(text: str, field: str, *, longest: int) -> str:
 
 
 def _allowed(value: Any, path: str, depth: int) -> Any:
-    if depth > DEEPEST:
+    if depth > DEEPEST and isinstance(value, (Mapping, list, tuple)):
         raise InvalidEvent(path, f"is nested deeper than {DEEPEST} levels")
     if value is None or isinstance(value, bool):
         return value

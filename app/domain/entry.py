@@ -17,7 +17,7 @@ from typing import Any
 
 from app.domain.canonical import canonical_bytes, sha256
 from app.domain.decimal import plain
-from app.domain.instant import format_instant
+from app.domain.instant import format_instant, to_micros
 
 ENCODING_VERSION = 1
 
@@ -208,6 +208,16 @@ def _stated_fields() -> tuple[str, ...]:
     return tuple(each.name for each in fields(Content) if each.name not in (*PRIVATE_FIELDS, "veil"))
 
 
+def leaf(sequence: int, recorded_at: datetime, content_digest: bytes) -> bytes:
+    """The leaf of the entry with that sequence, instant of recording and content, made as RFC 9162 (section 2.1.1) makes them.
+
+    SHA-256(0x00 ‖ data), where data is the sequence (8 bytes, big-endian), recorded_at (8 bytes, microseconds since 1970,
+    big-endian, signed) and the content digest.
+    """
+    data = sequence.to_bytes(8, "big") + to_micros(recorded_at).to_bytes(8, "big", signed=True) + content_digest
+    return sha256(b"\x00" + data)
+
+
 @dataclass(slots=True, kw_only=True)
 class Entry(Content):
     """A recorded line of the ledger."""
@@ -247,6 +257,26 @@ class Entry(Content):
     def sign(self) -> int:
         """What the entry counts as: -1 for a reversal, 1 otherwise."""
         return -1 if self.correction is Correction.REVERSAL else 1
+
+    @property
+    def content_digest_hex(self) -> str:
+        """The stored content digest, as hex."""
+        return self.content_digest.hex()
+
+    @property
+    def leaf_hex(self) -> str:
+        """The stored leaf, as hex."""
+        return self.leaf.hex()
+
+    @property
+    def chain_hex(self) -> str:
+        """The stored chain digest, as hex."""
+        return self.chain.hex()
+
+    @property
+    def holds(self) -> bool:
+        """Whether the stored content, hashed again, gives the stored digest, and this with place and time the stored leaf."""
+        return self.digest() == self.content_digest and leaf(self.sequence, self.recorded_at, self.content_digest) == self.leaf
 
     @property
     def erased(self) -> tuple[str, ...]:

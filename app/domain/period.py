@@ -159,9 +159,8 @@ def _hours(start: datetime, zone: ZoneInfo) -> Iterator[datetime]:
         local = edge.astimezone(zone)
         step = _HOUR - timedelta(minutes=local.minute, seconds=local.second, microseconds=local.microsecond)
         following = edge + step
-        before, after = local.utcoffset(), following.astimezone(zone).utcoffset()
-        if before != after and before is not None and after is not None and (after - before) % _HOUR:
-            # The clock moved by a part of an hour: the change itself is an edge.
+        if local.utcoffset() != following.astimezone(zone).utcoffset():
+            # The change itself is an edge: some clocks move by half an hour, some at a minute past.
             following = _offset_change(edge, following, zone)
         edge = following
 

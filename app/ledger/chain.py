@@ -1,8 +1,6 @@
 """Leaves and the chain: what makes the order and the time of recording part of the evidence.
 
-A leaf is made as RFC 9162 (section 2.1.1) makes them, SHA-256(0x00 ‖ data), where data is the sequence (8 bytes, big-endian),
-recorded_at (8 bytes, microseconds since 1970, big-endian, signed) and the content digest. The chain at an entry is
-SHA-256(chain before ‖ leaf).
+The chain at an entry is SHA-256(chain before ‖ leaf); `app.domain.entry.leaf` says what a leaf is.
 A chain alone shows accidents; only a digest kept elsewhere shows an attacker who rewrites all of it.
 """
 
@@ -13,9 +11,8 @@ from collections.abc import AsyncIterable, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 
-from app.domain.entry import Content, Entry
+from app.domain.entry import Content, Entry, leaf
 from app.domain.errors import Corrupt
-from app.domain.instant import to_micros
 from app.ports import Head
 
 _CONTENT = tuple(each.name for each in fields(Content))
@@ -32,12 +29,6 @@ class Prepared:
 def prepare(content: Content) -> Prepared:
     """Veil the content's private texts with fresh salts, and hash its canonical bytes."""
     return Prepared(content, content.veiled().digest())
-
-
-def leaf(sequence: int, recorded_at: datetime, content_digest: bytes) -> bytes:
-    """The leaf of the entry with that sequence, instant of recording and content."""
-    data = sequence.to_bytes(8, "big") + to_micros(recorded_at).to_bytes(8, "big", signed=True) + content_digest
-    return hashlib.sha256(b"\x00" + data).digest()
 
 
 def seal(account_id: int, prepared: Sequence[Prepared], head: Head, moment: datetime) -> list[Entry]:

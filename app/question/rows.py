@@ -21,6 +21,8 @@ class Rows:
     filters: Filters = Filters()
     kinds: frozenset[EntryKind] | None = None
     """None for all kinds."""
+    corrections_only: bool = False
+    """Only reversals and replacements."""
     descending: bool = True
     """Newest first."""
     above: int | None = None

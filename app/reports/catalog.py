@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
-from app.reports import activities, usage_ledger, usage_summary
+from app.reports import (
+    activities,
+    customer_summary,
+    license_audit,
+    subscription_settlement,
+    usage_ledger,
+    usage_summary,
+)
 from app.reports.report import Report
 
-REPORTS: tuple[Report, ...] = (activities.REPORT, usage_summary.REPORT, usage_ledger.REPORT)
+REPORTS: tuple[Report, ...] = (
+    activities.REPORT,
+    usage_summary.REPORT,
+    usage_ledger.REPORT,
+    license_audit.REPORT,
+    customer_summary.REPORT,
+    subscription_settlement.REPORT,
+)
 
 
 def report_named(name: str) -> Report | None:

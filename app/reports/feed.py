@@ -90,29 +90,26 @@ async def page(
     )
 
 
-def stream(
-    ledger: Ledger, opened: Opened, question: FeedQuestion, kinds: frozenset[EntryKind] | None
-) -> AsyncIterator[list[Entry]]:
-    """All of the entries, in batches."""
-    return ledger.stream(Rows(opened.scope, question.filters, kinds, descending=question.newest_first))
-
-
 async def answer(
     section: Section, kinds: frozenset[EntryKind] | None, ledger: Ledger, opened: Opened, parameters: Parameters
 ) -> AsyncIterator[tuple[Section, Sequence[Entry]]]:
     """The rows of a report that is a feed: all of them, or the first `limit`."""
-    question = FeedQuestion(parameters.filters, parameters.newest_first)
-    left = parameters.limit
-    if left is not None:
-        rows = Rows(opened.scope, question.filters, kinds, descending=question.newest_first, limit=left)
-        yield section, await ledger.rows(rows)
+    rows = Rows(opened.scope, parameters.filters, kinds, descending=parameters.newest_first, limit=parameters.limit)
+    async for batch in batches(ledger, rows):
+        yield section, batch
+
+
+async def batches(ledger: Ledger, rows: Rows) -> AsyncIterator[list[Entry]]:
+    """The entries asked for: at once where they are limited, else in batches; a single empty one where there are none."""
+    if rows.limit is not None:
+        yield await ledger.rows(rows)
         return
     empty = True
-    async for batch in stream(ledger, opened, question, kinds):
+    async for batch in ledger.stream(rows):
         empty = False
-        yield section, batch
+        yield batch
     if empty:
-        yield section, []
+        yield []
 
 
 async def count(ledger: Ledger, opened: Opened, question: FeedQuestion, kinds: frozenset[EntryKind] | None) -> int:

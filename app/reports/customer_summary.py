@@ -1,0 +1,163 @@
+"""The customer summary: one customer, its licenses, its usage by product and feature, and how it compares with before."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from app.domain.catalogue import RecordKind
+from app.domain.decimal import scaled, unscaled
+from app.domain.entry import Entry
+from app.domain.period import Period
+from app.ports import Ledger
+from app.question.groups import Dimension, Group
+from app.question.records import Records
+from app.question.rows import Rows
+from app.reports import feed
+from app.reports.parameters import Parameters, subject
+from app.reports.report import Opened, Report, Section, column, columns_of
+from app.reports.subjects import described, find, record_row, record_section
+from app.reports.totals import TOTAL, SummaryQuestion, group_rows, read, tables, total_rows
+
+TREND_DAYS = 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LicenseRow:
+    """One license of the customer."""
+
+    license_id: str = column("License", "Its id.")
+    name: str | None = column("Name", "What people call it.")
+    status: str | None = column("Status", "Its state, in the caller's own word.")
+    product_id: str | None = column("Product", "The product it is of.")
+    events: int = column("Events", "How many events used it in the period; a reversal counts -1.")
+    first_use: datetime | None = column("First use", "When it was first used in the period, UTC.")
+    last_use: datetime | None = column("Last use", "When it was last used in the period, UTC.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrendRow:
+    """One total, compared with the same total over the period before."""
+
+    measure: str = column("Measure", "What is compared: events, quantity or charge.")
+    unit: str | None = column("Unit", "The quantity's unit or the charge's currency.")
+    value: Decimal = column("Value", "The total over the period.", unit="unit")
+    previous: Decimal = column("Previous", "The total over the period before, of the same length.", unit="unit")
+    change: Decimal = column("Change", "By how much it grew.", unit="unit")
+    period_start: datetime = column("From", "Where the period begins, inclusive, UTC.")
+    period_end: datetime = column("To", "Where the period ends, exclusive, UTC.")
+    previous_start: datetime = column("Previous from", "Where the period before begins, UTC; it ends where the period begins.")
+
+
+CUSTOMER = record_section("customer", "Customer", "The customer's record.")
+LICENSES = Section(
+    "licenses",
+    "Licenses",
+    "One row for each license that is the customer's or was used by it.",
+    LicenseRow,
+    columns_of(LicenseRow),
+)
+PRODUCTS = tables("products", "product", "By product", ("product_id",))
+FEATURES = tables("features", "feature", "By feature", ("feature_code",))
+TREND = Section(
+    "trend",
+    "Trend",
+    f"One row for each total; where the period is open, the {TREND_DAYS} days up to its end are compared with those before.",
+    TrendRow,
+    columns_of(TrendRow),
+)
+ACTIVITIES = Section("activities", "Activities", "What was recorded of the customer, newest first.", Entry, feed.COLUMNS)
+
+
+async def answer(ledger: Ledger, opened: Opened, parameters: Parameters) -> AsyncIterator[tuple[Section, Sequence[Any]]]:
+    """The report's rows; activities with the first `limit` rows, or all of them."""
+    filters, scope = parameters.filters, opened.scope
+    customer_id = subject(filters, "customer_id")
+    record = await find(ledger, scope, RecordKind.CUSTOMER, customer_id)
+    yield CUSTOMER, [record_row(record)]
+    yield LICENSES, await _licenses(ledger, opened, parameters, customer_id)
+    by_product = await read(ledger, opened, SummaryQuestion(filters, (Dimension.PRODUCT,)))
+    for told in (*total_rows(by_product.grouped.total), *group_rows(PRODUCTS, by_product)):
+        yield told
+    by_feature = await read(ledger, opened, SummaryQuestion(filters, (Dimension.FEATURE,)))
+    for told in group_rows(FEATURES, by_feature):
+        yield told
+    yield TREND, await _trend(ledger, opened, parameters)
+    async for batch in feed.batches(ledger, Rows(scope, filters, limit=parameters.limit)):
+        yield ACTIVITIES, batch
+
+
+async def _licenses(ledger: Ledger, opened: Opened, parameters: Parameters, customer_id: str) -> list[LicenseRow]:
+    used = await read(ledger, opened, SummaryQuestion(parameters.filters, (Dimension.LICENSE,)))
+    groups = {each.dimensions[0]: each for each in used.grouped.groups if each.dimensions[0] is not None}
+    owned = await ledger.records(Records(opened.scope, RecordKind.LICENSE, customer_id=customer_id))
+    records = await described(ledger, opened.scope, RecordKind.LICENSE, {str(each) for each in groups} | {r.id for r in owned})
+    rows = []
+    for each in records:
+        group = groups.get(each.id) or Group(None, (each.id,))
+        rows.append(
+            LicenseRow(
+                license_id=each.id,
+                name=each.name,
+                status=each.status,
+                product_id=each.product_id,
+                events=group.events,
+                first_use=group.first_use,
+                last_use=group.last_use,
+            )
+        )
+    return rows
+
+
+async def _trend(ledger: Ledger, opened: Opened, parameters: Parameters) -> list[TrendRow]:
+    period = parameters.filters.period
+    end = period.end or opened.recorded_at
+    if end is None:
+        return []
+    start = period.start or end - timedelta(days=TREND_DAYS)
+    if period.start is None or period.end is None:
+        start = end - timedelta(days=TREND_DAYS)
+    before = Period(start - (end - start), start)
+    present = (await read(ledger, opened, SummaryQuestion(parameters.filters.within(Period(start, end))))).grouped.total
+    past = (await read(ledger, opened, SummaryQuestion(parameters.filters.within(before)))).grouped.total
+    now, then = _measures(present), _measures(past)
+    rows = []
+    for key in sorted(now.keys() | then.keys(), key=lambda each: (_MEASURES.index(each[0]), each[1] is None, each[1] or "")):
+        value, previous = now.get(key, Decimal(0)), then.get(key, Decimal(0))
+        rows.append(
+            TrendRow(
+                measure=key[0],
+                unit=key[1],
+                value=value,
+                previous=previous,
+                change=unscaled(scaled(value) - scaled(previous)),
+                period_start=start,
+                period_end=end,
+                previous_start=start - (end - start),
+            )
+        )
+    return rows
+
+
+_MEASURES = ("events", "quantity", "charge")
+
+
+def _measures(total: Group) -> dict[tuple[str, str | None], Decimal]:
+    measures: dict[tuple[str, str | None], Decimal] = {("events", None): Decimal(total.events)}
+    measures |= {("quantity", each.unit): each.quantity for each in total.quantities}
+    measures |= {("charge", each.currency): each.charge for each in total.charges}
+    return measures
+
+
+REPORT = Report(
+    "customer_summary",
+    "Customer summary",
+    "One customer: its record, its licenses with their last use, usage by product and feature, and the trend.",
+    (CUSTOMER, LICENSES, *TOTAL, *PRODUCTS, *FEATURES, TREND, ACTIVITIES),
+    ("customer_id", "from", "to"),
+    answer,
+    required=("customer_id",),
+)
