@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from app.domain.account import Account, Permission, Principal
 from app.ledger.commands import Rules
@@ -19,6 +20,11 @@ from app.storage.memory import open_memory
 from tests.events import START
 
 ENGINES = ["memory"]
+
+# The same examples in every run; `--hypothesis-profile=search` looks for new ones.
+settings.register_profile("fixed", derandomize=True, deadline=None, database=None)
+settings.register_profile("search", deadline=None, max_examples=1_000)
+settings.load_profile("fixed")
 
 
 @pytest.fixture(scope="session")
