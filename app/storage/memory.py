@@ -183,7 +183,9 @@ class MemoryStore:
         return [
             entry
             for entry in self._visible(question.scope)
-            if question.filters.accept(entry) and (question.kinds is None or entry.kind in question.kinds)
+            if question.filters.accept(entry)
+            and (question.kinds is None or entry.kind in question.kinds)
+            and (entry.correction is not None or not question.corrections_only)
         ]
 
 

@@ -36,20 +36,23 @@ class Shape:
     kinds: tuple[str, ...] | None
     start: bool
     end: bool
+    corrections: bool = False
+    """Whether only reversals and replacements are asked for."""
 
     @property
     def bare(self) -> bool:
         """Whether nothing is asked but the kinds."""
-        return not (self.terms or self.start or self.end)
+        return not (self.terms or self.start or self.end or self.corrections)
 
 
-def shape_of(filters: Filters, kinds: Iterable[EntryKind] | None) -> Shape:
+def shape_of(filters: Filters, kinds: Iterable[EntryKind] | None, corrections: bool = False) -> Shape:
     """The shape of these filters."""
     return Shape(
         tuple((name, width(len(values))) for name, values in filters.terms()),
         None if kinds is None else tuple(sorted(kind.value for kind in kinds)),
         filters.period.start is not None,
         filters.period.end is not None,
+        corrections,
     )
 
 
@@ -104,6 +107,8 @@ def conditions(dialect: Dialect, shape: Shape, lead: str) -> Iterator[ColumnElem
     if shape.kinds is not None:
         kinds: list[ColumnElement[str]] = [literal_column(f"'{kind}'") for kind in shape.kinds]
         yield columns.kind == kinds[0] if len(kinds) == 1 else columns.kind.in_(kinds)
+    if shape.corrections:
+        yield columns.correction.is_not(None)
     for name, count in shape.terms:
         values = listed(name, count)
         yield column(name) == values[0] if count == 1 else column(name).in_(values)

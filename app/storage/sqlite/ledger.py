@@ -59,7 +59,7 @@ class SqliteLedger:
         return int(rows[0][0]) if rows else 0
 
     async def rows(self, question: Rows) -> list[Entry]:
-        shape = shape_of(question.filters, question.kinds)
+        shape = shape_of(question.filters, question.kinds, question.corrections_only)
         above, upto = _window(question)
         limit = EVERYTHING if question.limit is None else question.limit
         if _nothing(question) or above >= upto or limit <= 0:
@@ -79,7 +79,7 @@ class SqliteLedger:
         return found
 
     async def stream(self, question: Rows) -> AsyncIterator[list[Entry]]:
-        shape = shape_of(question.filters, question.kinds)
+        shape = shape_of(question.filters, question.kinds, question.corrections_only)
         above, upto = _window(question)
         left = EVERYTHING if question.limit is None else question.limit
         if _nothing(question):
@@ -106,7 +106,7 @@ class SqliteLedger:
             values |= {"upto": last - 1} if question.descending else {"above": last}
 
     async def count(self, question: Rows) -> int:
-        shape = shape_of(question.filters, question.kinds)
+        shape = shape_of(question.filters, question.kinds, question.corrections_only)
         values = self._values(question) | {"above": 0, "upto": question.scope.as_of}
         if _nothing(question):
             return 0
