@@ -105,6 +105,6 @@ def _stated(kind: RecordKind, changes: Mapping[str, Any]) -> dict[str, Any]:
             raise InvalidEvent(name, "must be a string")
         else:
             stated[name] = check_text(value, name, longest=LONGEST_ID)
-    if kind is RecordKind.DOCUMENT and stated.get("type", "invoice") not in ("invoice", "credit", "debit"):
+    if kind is RecordKind.DOCUMENT and stated.get("type") not in (None, "invoice", "credit", "debit"):
         raise InvalidEvent("type", "of a document is invoice, credit or debit")
     return stated

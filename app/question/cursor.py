@@ -11,6 +11,7 @@ import base64
 import binascii
 import hashlib
 from collections.abc import Sequence
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 import orjson
@@ -22,8 +23,19 @@ _BINDING_BYTES = 8
 
 
 def binding(*parts: Any) -> bytes:
-    """Eight bytes that stand for everything a cursor is bound to: the reprs of frozen dataclasses and plain values."""
-    return hashlib.sha256(repr(parts).encode()).digest()[:_BINDING_BYTES]
+    """Eight bytes that stand for everything a cursor is bound to: frozen dataclasses, tuples, sets and plain values."""
+    return hashlib.sha256(repr(_steady(parts)).encode()).digest()[:_BINDING_BYTES]
+
+
+def _steady(value: Any) -> Any:
+    """The same for equal values in every process: a set's own repr follows the process's hash seed."""
+    if isinstance(value, (set, frozenset)):
+        return sorted(repr(_steady(each)) for each in value)
+    if isinstance(value, (tuple, list)):
+        return [_steady(each) for each in value]
+    if is_dataclass(value) and not isinstance(value, type):
+        return [type(value).__name__, *((each.name, _steady(getattr(value, each.name))) for each in fields(value))]
+    return value
 
 
 def encode(bound: bytes, values: Sequence[Any]) -> str:

@@ -14,6 +14,16 @@ MOST_VALUES = 200
 """Values that one filter may name."""
 
 
+def check_characters(name: str, value: str) -> None:
+    """Return if an engine can look for `value`; raises InvalidQuery naming the column for NUL and half a surrogate pair."""
+    if "\0" in value:
+        raise InvalidQuery(name, "contains the character NUL")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise InvalidQuery(name, "contains half of a surrogate pair") from None
+
+
 @dataclass(frozen=True, slots=True)
 class Filters:
     """What entries must be: in the period by `occurred_at`, and for each named column one of its values. None asks nothing.
@@ -42,8 +52,13 @@ class Filters:
             if len(values) > MOST_VALUES:
                 raise InvalidQuery(name, f"names more than {MOST_VALUES} values")
             for value in values:
-                if isinstance(value, str) and (not value or len(value) > LONGEST_ID or "\0" in value):
-                    raise InvalidQuery(name, f"must have 1 to {LONGEST_ID} characters, none of them NUL")
+                if isinstance(value, int):
+                    if not 100 <= value <= 599:
+                        raise InvalidQuery(name, "must be a whole number from 100 to 599")
+                    continue
+                if not value or len(value) > LONGEST_ID:
+                    raise InvalidQuery(name, f"must have 1 to {LONGEST_ID} characters")
+                check_characters(name, value)
 
     def terms(self) -> Iterator[tuple[str, tuple[str | int, ...]]]:
         """The (column, allowed values) pairs that are asked for; values repeated by the caller appear once."""

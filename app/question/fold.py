@@ -101,7 +101,8 @@ def fold(cells: Iterable[Cell], question: Groups) -> Grouped:
         first = next((at for at, (key_, _) in enumerate(keyed) if key_ > bound), last)
     if question.before is not None:
         bound = _sort_key(question.before, question)
-        last = next((at for at, (key_, _) in enumerate(keyed) if key_ >= bound), last)
+        # Not `>=`: a value that sorts the other way round knows `<` alone.
+        last = next((at for at, (key_, _) in enumerate(keyed) if not key_ < bound), last)
     if question.limit is not None and last - first > question.limit:
         if question.from_end:
             first = last - question.limit

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from app.domain.catalogue import RecordKind
+from app.domain.catalogue import LINKED_KINDS, RecordKind
+from app.question.filters import check_characters
 from app.question.scope import Scope
 
 
@@ -13,7 +14,7 @@ class Records:
     """Records of one kind in binary order of id, each in its last version at or below the scope's sequence.
 
     With `ids` only these; with a link (`customer_id` and so on) only records that name it; `after` and `before` are exclusive
-    bounds on id.
+    bounds on id. Raises InvalidQuery for texts that no engine can look for.
     """
 
     scope: Scope
@@ -30,3 +31,11 @@ class Records:
     before: str | None = None
     descending: bool = False
     limit: int | None = None
+
+    def __post_init__(self) -> None:
+        for record_id in self.ids or ():
+            check_characters("id", record_id)
+        for name in ("name", *(f"{kind}_id" for kind in LINKED_KINDS), "after", "before"):
+            value = getattr(self, name)
+            if value is not None:
+                check_characters(name, value)

@@ -90,9 +90,7 @@ def assert_covers(buckets: Buckets, period: Period) -> None:
 
 @pytest.mark.parametrize("granularity", Granularity)
 @pytest.mark.parametrize(("zone", "day"), CHANGES)
-def test_edges_lie_where_the_zones_own_clock_tells_a_new_unit(
-    zone: str, day: str, minutes: int, granularity: Granularity
-) -> None:
+def test_edges_lie_where_the_zones_own_clock_tells_a_new_unit(zone: str, day: str, granularity: Granularity) -> None:
     start = datetime.fromisoformat(day).replace(tzinfo=UTC) + timedelta(hours=13, minutes=17)
     period = Period(start, start + timedelta(days=4))
 
