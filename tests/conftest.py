@@ -19,7 +19,7 @@ from app.ports import Store
 from app.storage.memory import open_memory
 from tests.events import START
 
-ENGINES = ["memory"]
+ENGINES = ["memory", "sqlite"]
 
 # The same examples in every run; `--hypothesis-profile=search` looks for new ones.
 settings.register_profile("fixed", derandomize=True, deadline=None, database=None)

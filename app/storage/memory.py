@@ -18,8 +18,9 @@ import orjson
 from app.domain.account import Account, Key, genesis
 from app.domain.catalogue import LINKED_KINDS, Record, RecordKind
 from app.domain.decimal import scaled
-from app.domain.entry import Correction, Entry, EntryKind, Veil
-from app.domain.errors import AlreadyExists, NotFound
+from app.domain.entry import PRIVATE_FIELDS, Correction, Entry, EntryKind, Veil
+from app.domain.errors import AlreadyCorrected, AlreadyExists, NotFound
+from app.domain.export import UNFINISHED, Export
 from app.domain.instant import parse_instant
 from app.ports import Claim, Head, Store, Transaction
 from app.question.filters import Filters
@@ -49,9 +50,11 @@ class _Ledger:
     entries: list[Entry] = field(default_factory=list)
     claims: dict[bytes, int] = field(default_factory=dict)
     keys: dict[str, Key] = field(default_factory=dict)
+    exports: dict[str, tuple[Export, bytes]] = field(default_factory=dict)
+    """Each with the subtree hashes behind its digest."""
 
     def copy(self) -> _Ledger:
-        return _Ledger(self.account, list(self.entries), dict(self.claims), dict(self.keys))
+        return _Ledger(self.account, list(self.entries), dict(self.claims), dict(self.keys), dict(self.exports))
 
     def head(self) -> Head:
         if not self.entries:
@@ -71,7 +74,7 @@ class MemoryStore:
         return self.ledger(account_id).head()
 
     async def sequence_at(self, account_id: int, moment: datetime) -> int:
-        return max((each.sequence for each in self.ledger(account_id).entries if each.recorded_at <= moment), default=0)
+        return max((each.sequence for each in self._recorded(account_id) if each.recorded_at <= moment), default=0)
 
     async def rows(self, question: Rows) -> list[Entry]:
         found = [
@@ -97,7 +100,7 @@ class MemoryStore:
         return (min(moments), max(moments)) if moments else None
 
     async def groups(self, question: Groups) -> Grouped:
-        reversed_ = {each.corrects for each in self._visible(question.scope) if each.correction is Correction.REVERSAL}
+        reversed_ = _reversed(self._visible(question.scope))
         cells = []
         for entry in self._asked(Rows(question.scope, question.filters, frozenset({EntryKind.USAGE}))):
             bucket = None
@@ -121,7 +124,7 @@ class MemoryStore:
 
     async def create_account(self, name: str, created_at: datetime) -> Account:
         if await self.account_named(name) is not None:
-            raise AlreadyExists(f"there is an account {name} already")
+            raise AlreadyExists(f"an account named {name} exists")
         account = Account(len(self.ledgers) + 1, name, created_at)
         self.ledgers[account.id] = _Ledger(account)
         self.locks[account.id] = asyncio.Lock()
@@ -141,7 +144,8 @@ class MemoryStore:
         return next((each.keys[key_id] for each in self.ledgers.values() if key_id in each.keys), None)
 
     async def keys(self, account_id: int) -> list[Key]:
-        return sorted(self.ledger(account_id).keys.values(), key=lambda key: (key.created_at, key.id.encode()))
+        found = [key for each in self.ledgers.values() for key in each.keys.values() if key.account_id == account_id]
+        return sorted(found, key=lambda key: (key.created_at, key.id.encode()))
 
     async def touch_keys(self, used: dict[str, datetime]) -> None:
         for account_id in list(self.ledgers):
@@ -152,6 +156,28 @@ class MemoryStore:
                     key = keys.get(key_id)
                     if key is not None and (key.last_used_at is None or key.last_used_at < moment):
                         keys[key_id] = replace(key, last_used_at=moment)
+
+    async def export(self, account_id: int, export_id: str) -> Export | None:
+        found = self.ledger(account_id).exports.get(export_id)
+        return None if found is None else found[0]
+
+    async def exports(
+        self, account_id: int, *, limit: int, above: int | None = None, below: int | None = None, descending: bool = True
+    ) -> list[Export]:
+        found = [
+            export
+            for export, _ in self.ledger(account_id).exports.values()
+            if (above is None or export.sequence > above) and (below is None or export.sequence < below)
+        ]
+        return sorted(found, key=lambda export: export.sequence, reverse=descending)[:limit]
+
+    async def subtrees(self, account_id: int, export_id: str) -> bytes:
+        found = self.ledger(account_id).exports.get(export_id)
+        return b"" if found is None else found[1]
+
+    async def unfinished(self) -> list[Export]:
+        found = [export for each in self.ledgers.values() for export, _ in each.exports.values() if export.status in UNFINISHED]
+        return sorted(found, key=lambda export: (export.created_at, export.id))[:100]
 
     async def transact(self, account_id: int, body: Callable[[Transaction], Awaitable[T]]) -> T:
         self.ledger(account_id)
@@ -176,8 +202,12 @@ class MemoryStore:
         except KeyError:
             raise NotFound(f"no account {account_id}") from None
 
+    def _recorded(self, account_id: int) -> list[Entry]:
+        ledger = self.ledgers.get(account_id)
+        return [] if ledger is None else ledger.entries
+
     def _visible(self, scope: Scope) -> list[Entry]:
-        return [entry for entry in self.ledger(scope.account_id).entries if entry.sequence <= scope.as_of]
+        return [entry for entry in self._recorded(scope.account_id) if entry.sequence <= scope.as_of]
 
     def _asked(self, question: Rows) -> list[Entry]:
         return [
@@ -214,13 +244,16 @@ class _MemoryTransaction:
     async def append(self, entries: Sequence[Entry], claims: Sequence[Claim]) -> None:
         draft = await self._locked()
         for entry in entries:
-            head = draft.head()
-            assert entry.account_id == self._account_id
-            assert entry.sequence == head.sequence + 1
-            assert head.recorded_at is None or entry.recorded_at >= head.recorded_at
+            if entry.sequence != len(draft.entries) + 1 or entry.account_id != self._account_id:
+                raise ValueError(
+                    f"entry {entry.id} does not follow the head at {len(draft.entries)} of account {self._account_id}"
+                )
+            if entry.correction is Correction.REVERSAL and entry.corrects in _reversed(draft.entries):
+                raise AlreadyCorrected("the entry was reversed before")
             draft.entries.append(entry)
         for claim in claims:
-            assert claim.key not in draft.claims
+            if claim.key in draft.claims:
+                raise ValueError("the sender's id is claimed already")
             draft.claims[claim.key] = claim.sequence
 
     async def record(self, kind: str, record_id: str) -> Record | None:
@@ -228,13 +261,26 @@ class _MemoryTransaction:
 
     async def erase(self, sequence: int, names: Sequence[str], veil: Veil) -> None:
         draft = await self._locked()
+        if unknown := set(names) - set(PRIVATE_FIELDS):
+            raise ValueError(f"not private: {sorted(unknown)}")
+        if not 1 <= sequence <= len(draft.entries):
+            raise NotFound(f"no entry {sequence}")
         # A new entry stands in place of the old one, which earlier answers may still hold.
         gone: dict[str, Any] = dict.fromkeys(names)
         draft.entries[sequence - 1] = replace(draft.entries[sequence - 1], veil=veil, **gone)
 
     async def put_key(self, key: Key) -> None:
-        assert key.account_id == self._account_id
+        if key.account_id != self._account_id:
+            raise ValueError("a key of another account")
         (await self._locked()).keys[key.id] = key
+
+    async def export(self, export_id: str) -> Export | None:
+        found = self._seen().exports.get(export_id)
+        return None if found is None else found[0]
+
+    async def put_export(self, export: Export, subtrees: bytes = b"") -> None:
+        assert export.account_id == self._account_id
+        (await self._locked()).exports[export.id] = (export, subtrees)
 
     def commit(self) -> None:
         """Put the draft in the ledger's place."""
@@ -254,6 +300,11 @@ class _MemoryTransaction:
 
     def _seen(self) -> _Ledger:
         return self._store.ledger(self._account_id) if self._draft is None else self._draft
+
+
+def _reversed(entries: Iterable[Entry]) -> set[int | None]:
+    """The sequences that these entries take back."""
+    return {each.corrects for each in entries if each.correction is Correction.REVERSAL}
 
 
 def _cell(entry: Entry, bucket: datetime | None, dimensions: tuple[str | None, ...], *, standing: bool) -> Cell:
