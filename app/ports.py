@@ -1,7 +1,7 @@
 """All that the inside asks of the outside, on one page.
 
 `Store` is what an engine is: it appends under the account's lock, and answers questions. Every engine (memory, SQLite,
-PostgreSQL) passes the same tests; the memory engine is the referee.
+PostgreSQL) passes the same tests; the memory engine is the referee. `Files` is where exports keep their files.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Protocol, TypeVar
 from app.domain.account import Account, Key
 from app.domain.catalogue import Record
 from app.domain.entry import Entry, Veil
+from app.domain.export import Export
 from app.question.filters import Filters
 from app.question.groups import Grouped, Groups
 from app.question.records import Records
@@ -77,6 +78,14 @@ class Transaction(Protocol):
 
     async def put_key(self, key: Key) -> None:
         """Make a key, or replace the one with its id."""
+        ...
+
+    async def export(self, export_id: str) -> Export | None:
+        """The account's export with that id. Final only after `lock`."""
+        ...
+
+    async def put_export(self, export: Export, subtrees: bytes = b"") -> None:
+        """Make an export, or replace the one with its id. `subtrees` are the subtree hashes behind its digest, one after another."""
         ...
 
 
@@ -148,7 +157,29 @@ class Accounts(Protocol):
         ...
 
 
-class Store(Ledger, Accounts, Protocol):
+class Exports(Protocol):
+    """Reports that were frozen. What workers still have to do is asked across accounts: the one other question without one."""
+
+    async def export(self, account_id: int, export_id: str) -> Export | None:
+        """The account's export with that id."""
+        ...
+
+    async def exports(
+        self, account_id: int, *, limit: int, above: int | None = None, below: int | None = None, descending: bool = True
+    ) -> list[Export]:
+        """At most `limit` of the account's exports with `above` < sequence < `below`, newest first, or oldest first."""
+        ...
+
+    async def subtrees(self, account_id: int, export_id: str) -> bytes:
+        """The subtree hashes behind the export's digest, 32 bytes each; empty until it is ready."""
+        ...
+
+    async def unfinished(self) -> list[Export]:
+        """The exports of every account that are still to be made, oldest first; at most 100."""
+        ...
+
+
+class Store(Ledger, Accounts, Exports, Protocol):
     """An engine."""
 
     async def transact(self, account_id: int, body: Callable[[Transaction], Awaitable[T]]) -> T:
@@ -165,4 +196,40 @@ class Store(Ledger, Accounts, Protocol):
 
     async def close(self) -> None:
         """Finish what is under way and let go of everything."""
+        ...
+
+
+class Draft(Protocol):
+    """A file while it is being written: nobody sees it until it is kept."""
+
+    async def write(self, data: bytes) -> None:
+        """Add bytes at the end. Raises Unavailable when there is no room or no way to write."""
+        ...
+
+    async def keep(self, name: str) -> None:
+        """Make it appear under `name`, whole and durable. Done for a name that is there, it puts these bytes in place of those."""
+        ...
+
+    def drop(self) -> None:
+        """Leave nothing behind; does nothing once it is kept."""
+        ...
+
+
+class Files(Protocol):
+    """Where exports keep their files. Each is written once; `name` has letters, digits, points, dashes and underscores only."""
+
+    async def create(self) -> Draft:
+        """A new, empty draft. Raises Unavailable."""
+        ...
+
+    async def size(self, name: str) -> int | None:
+        """Bytes of the file; None if there is none."""
+        ...
+
+    def read(self, name: str) -> AsyncIterator[bytes]:
+        """The file's bytes in chunks. Raises Unavailable where it cannot be read."""
+        ...
+
+    async def delete(self, name: str) -> None:
+        """Remove the file; does nothing where there is none."""
         ...

@@ -14,7 +14,8 @@
     │   ├── AlreadyCorrected          ALREADY_CORRECTED    not the standing version of its event
     │   ├── AlreadyExists             ALREADY_EXISTS
     │   ├── EventConflict             EVENT_CONFLICT       a sender's id seen before with other content
-    │   └── IdempotencyConflict       IDEMPOTENCY_CONFLICT
+    │   ├── IdempotencyConflict       IDEMPOTENCY_CONFLICT
+    │   └── ExportNotReady            EXPORT_NOT_READY     no file yet, or none to come
     ├── RateLimited                   RATE_LIMITED
     ├── Unavailable                   UNAVAILABLE          the store is busy, closed, or of another version
     └── Corrupt                       LEDGER_CORRUPT       stored bytes do not give their digest
@@ -130,6 +131,12 @@ class IdempotencyConflict(Conflict):
     """An idempotency key that was used before with another body."""
 
     code = "IDEMPOTENCY_CONFLICT"
+
+
+class ExportNotReady(Conflict):
+    """An export that has no file: it is still being made, or has failed."""
+
+    code = "EXPORT_NOT_READY"
 
 
 class RateLimited(GatewayError):
