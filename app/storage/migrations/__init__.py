@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 T = TypeVar("T")
 
-REVISIONS = ("0001",)
+REVISIONS = ("0001", "0002")
 """Every revision that this version knows, oldest first: opening an up-to-date database need not load Alembic to know."""
 
 

@@ -134,6 +134,50 @@ class CatalogueRow(Shared, table=True):
     )
 
 
+UNFINISHED_ONLY = "status IN ('pending', 'running')"
+
+
+class ExportRow(Shared, table=True):
+    """One export. Parameters and sections are JSON objects; `subtrees` are the hashes of 32 bytes behind its digest."""
+
+    __tablename__ = "exports"
+    __table_args__ = (
+        Index("exports_of_account", "account_id", "sequence", unique=True),
+        # The one index that no account leads: workers look for what is left to do, which is little.
+        Index(
+            "exports_unfinished",
+            *("created_at", "id"),
+            sqlite_where=text(UNFINISHED_ONLY),
+            postgresql_where=text(UNFINISHED_ONLY),
+        ),
+        STRICT,
+    )
+
+    account_id: int = Field(primary_key=True, foreign_key="accounts.id", sa_type=Integer)
+    id: str = Field(primary_key=True, sa_type=Text)
+    sequence: int = Field(sa_type=cast(Any, Big))
+    report: str = Field(sa_type=Text)
+    format: str = Field(sa_type=Text)
+    parameters: str = Field(sa_type=Text)
+    as_of: int = Field(sa_type=cast(Any, Big))
+    recorded_at: int | None = Field(default=None, sa_type=cast(Any, Instant))
+    schema_version: int = Field(sa_type=Integer)
+    content_type: str = Field(sa_type=Text)
+    file_name: str = Field(sa_type=Text)
+    created_by: str = Field(sa_type=Text)
+    created_at: int = Field(sa_type=cast(Any, Instant))
+    updated_at: int = Field(sa_type=cast(Any, Instant))
+    status: str = Field(sa_type=Text)
+    rows: int = Field(sa_type=cast(Any, Big))
+    sections: str = Field(sa_type=Text)
+    digest: str | None = Field(default=None, sa_type=Text)
+    artifact_digest: str | None = Field(default=None, sa_type=Text)
+    size: int | None = Field(default=None, sa_type=cast(Any, Big))
+    file: str | None = Field(default=None, sa_type=Text)
+    reason: str | None = Field(default=None, sa_type=Text)
+    subtrees: bytes = Field(sa_type=LargeBinary)
+
+
 class EntryRow(SQLModel):
     """One line of a ledger, apart from its quantity and charge, which each engine keeps in its own way."""
 
@@ -204,3 +248,4 @@ heads = table_of(HeadRow)
 claims = table_of(ClaimRow)
 reversals = table_of(ReversalRow)
 catalogue = table_of(CatalogueRow)
+exports = table_of(ExportRow)
