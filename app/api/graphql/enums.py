@@ -1,0 +1,185 @@
+"""Closed sets of words as enums, every value with its description."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum, StrEnum
+from typing import cast
+
+import strawberry
+from strawberry.types.enum import StrawberryEnumDefinition
+
+from app.domain import errors
+from app.domain.account import Permission
+from app.domain.entry import PRIVATE_FIELDS, Correction, EntryKind
+from app.domain.period import Granularity
+from app.ledger.outcome import Status
+from app.question.groups import Dimension, Measure
+
+PrivateText = StrEnum("PrivateText", {name.upper(): name for name in PRIVATE_FIELDS})  # type: ignore[misc]
+
+
+class ErrorCode(StrEnum):
+    """The codes of errors that lie in what a caller wants to record."""
+
+    VALIDATION_ERROR = errors.InvalidEvent.code
+    NOT_FOUND = errors.NotFound.code
+    CONFLICT = errors.Conflict.code
+    ALREADY_CORRECTED = errors.AlreadyCorrected.code
+    ALREADY_EXISTS = errors.AlreadyExists.code
+    EVENT_CONFLICT = errors.EventConflict.code
+    IDEMPOTENCY_CONFLICT = errors.IdempotencyConflict.code
+    PAYLOAD_TOO_LARGE = errors.PayloadTooLarge.code
+
+
+class FeedOrder(Enum):
+    """Which end of the ledger comes first."""
+
+    NEWEST_FIRST = True
+    OLDEST_FIRST = False
+
+
+class Direction(Enum):
+    """Which end of an order comes first."""
+
+    ASCENDING = False
+    DESCENDING = True
+
+
+class DocumentType(StrEnum):
+    """What kind of document it is."""
+
+    INVOICE = "invoice"
+    CREDIT = "credit"
+    DEBIT = "debit"
+
+
+def _describe(enum: type[Enum], name: str, description: str, values: Mapping[str, str]) -> None:
+    """Make the enum known to the schema. Every member must be described, so a new one cannot be forgotten."""
+    strawberry.enum(enum, name=name, description=description)
+    definition = cast(StrawberryEnumDefinition, enum.__dict__["__strawberry_definition__"])
+    for each in definition.values:
+        each.description = values[each.name]
+
+
+_describe(
+    EntryKind,
+    "EntryKind",
+    "What an entry is about.",
+    {
+        "USAGE": "Something was used: it has a quantity, a charge, or both.",
+        "ACTIVITY": "Something happened in the life of a license, an order, a subscription.",
+        "CATALOGUE": "A catalogue record was made or changed; the entry carries the whole record.",
+        "GATEWAY": "An act of the gateway itself that an auditor asks about.",
+    },
+)
+_describe(
+    Correction,
+    "Correction",
+    "What an entry does to an earlier one.",
+    {
+        "REVERSAL": "Takes the corrected entry back: the same dimensions, quantity and charge negated.",
+        "REPLACEMENT": "Stands in its place.",
+    },
+)
+_describe(
+    Status,
+    "RecordStatus",
+    "What became of something that was to be recorded.",
+    {
+        "INSERTED": "Recorded now.",
+        "DUPLICATE": "The same content was recorded before under the same sender's id; that entry is given back.",
+        "CONFLICT": "Other content was recorded before under the same sender's id; nothing was recorded now.",
+        "REJECTED": "It cannot be recorded; the errors say why.",
+    },
+)
+_describe(
+    Dimension,
+    "Dimension",
+    "What usage can be grouped by.",
+    {
+        "PRODUCT": "By product.",
+        "CUSTOMER": "By customer.",
+        "LICENSE": "By license.",
+        "ORDER": "By order.",
+        "SUBSCRIPTION": "By subscription.",
+        "FEATURE": "By feature.",
+    },
+)
+_describe(
+    Measure,
+    "Measure",
+    "What groups can be ordered by. Nulls come last in either direction.",
+    {
+        "KEY": "The grouping keys themselves: the bucket of time first, then the dimensions as they were named.",
+        "EVENTS": "How many events.",
+        "QUANTITY": "The quantity in one unit: the one that is named, else the group's only one.",
+        "CHARGE": "The charge in one currency: the one that is named, else the group's only one.",
+        "FIRST_USE": "When the earliest standing event happened.",
+        "LAST_USE": "When the latest standing event happened.",
+    },
+)
+_describe(
+    Granularity,
+    "Granularity",
+    "How long a bucket of time is, on the calendar of a time zone.",
+    {
+        "HOUR": "An hour of the clock.",
+        "DAY": "A calendar day, from midnight to midnight: 23 or 25 hours where clocks change.",
+        "WEEK": "Seven days from Monday (ISO 8601).",
+        "MONTH": "A calendar month.",
+        "QUARTER": "Three calendar months from January, April, July or October.",
+        "YEAR": "A calendar year.",
+    },
+)
+_describe(
+    FeedOrder,
+    "FeedOrder",
+    "In which order entries come. It is the order of recording, not of occurrence.",
+    {"NEWEST_FIRST": "What was recorded last comes first.", "OLDEST_FIRST": "What was recorded first comes first."},
+)
+_describe(
+    Direction,
+    "Direction",
+    "Which end of an order comes first.",
+    {"ASCENDING": "Least first.", "DESCENDING": "Greatest first."},
+)
+_describe(
+    DocumentType,
+    "DocumentType",
+    "What kind of document it is.",
+    {"INVOICE": "An invoice.", "CREDIT": "A credit note.", "DEBIT": "A debit note."},
+)
+_describe(
+    PrivateText,
+    "PrivateText",
+    "The personal or free texts of an entry, which can be erased without breaking what was proven over it.",
+    {
+        "MESSAGE": "What was said of the outcome.",
+        "ACTOR": "Who did it.",
+        "REASON": "Why it was corrected or changed.",
+        "NAME": "The name that a catalogue record is given.",
+        "ADDITIONAL_DATA": "The sender's own keys and values.",
+    },
+)
+_describe(
+    Permission,
+    "Scope",
+    "What a key may do. `admin` includes every other scope.",
+    {each.name: f"The scope `{each.value}`." for each in Permission},
+)
+_describe(
+    ErrorCode,
+    "ErrorCode",
+    "What is wrong with what was to be recorded, for programs.",
+    {
+        "VALIDATION_ERROR": "It cannot be recorded so; `field` names what is wrong.",
+        "NOT_FOUND": "No such thing in this account.",
+        "CONFLICT": "It contradicts what is already recorded.",
+        "ALREADY_CORRECTED": "Not the standing version of its event; only that one can be amended or retracted.",
+        "ALREADY_EXISTS": "The name is taken.",
+        "EVENT_CONFLICT": "A sender's id that was recorded before with other content.",
+        "IDEMPOTENCY_CONFLICT": "An idempotency key that was used before with another body.",
+        "PAYLOAD_TOO_LARGE": "An item or a batch over its bound.",
+    },
+)

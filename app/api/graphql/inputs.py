@@ -1,0 +1,105 @@
+"""What callers ask with: filters, points in the ledger, grouping and order, translated into questions."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import strawberry
+
+from app.api.graphql.enums import Direction
+from app.api.graphql.scalars import SafeInt, TimeZone
+from app.api.graphql.shapes import Field, given, graphql_type, input_type
+from app.domain.period import Granularity, Period
+from app.question.filters import MOST_VALUES, Filters
+from app.question.groups import GroupOrder, Measure
+from app.reports.answer import AsOf
+from app.reports.feed import COLUMNS
+
+_PERIOD = (
+    Field(
+        attribute="start",
+        name="from",
+        type=datetime,
+        description="Only what happened at this instant or later.",
+        required=False,
+    ),
+    Field(attribute="end", name="to", type=datetime, description="Only what happened before this instant.", required=False),
+)
+
+
+def _terms() -> list[Field]:
+    columns = {each.name: each for each in COLUMNS}
+    return [
+        Field(
+            attribute=each.name,
+            type=list[graphql_type(columns[each.name])],  # type: ignore[misc]
+            description=f"{columns[each.name].description} Only entries with one of these, at most {MOST_VALUES}.",
+            required=False,
+        )
+        for each in dataclasses.fields(Filters)
+        if each.name != "period"
+    ]
+
+
+if TYPE_CHECKING:
+    UsageFilters: TypeAlias = Any
+else:
+    UsageFilters = input_type(
+        "UsageFilters",
+        "Which entries. Whatever is left out or null asks for all; several filters must all hold. A value that nobody has ever"
+        " named gives nothing.",
+        [*_PERIOD, *_terms()],
+    )
+
+
+def filters_of(stated: UsageFilters | None) -> Filters:
+    """The filters that an input says. Raises InvalidQuery."""
+    if stated is None:
+        return Filters()
+    terms = {name: value for name, value in given(stated).items() if value is not None}
+    period = Period(terms.pop("start", None), terms.pop("end", None))
+    return Filters(period, **{name: tuple(values) for name, values in terms.items()})
+
+
+@strawberry.input(
+    one_of=True,
+    description="A point in the ledger: everything is answered as it was there, whatever was recorded or corrected later.",
+)
+class AsOfInput:
+    sequence: SafeInt | None = strawberry.field(default=strawberry.UNSET, description="The last entry that counts.")
+    recorded_at: datetime | None = strawberry.field(
+        default=strawberry.UNSET, description="The instant after which nothing that was recorded counts; it must be past."
+    )
+
+
+def point_of(stated: AsOfInput | None) -> AsOf:
+    """The point that an input names; None for the newest entry."""
+    if stated is None:
+        return None
+    return next(iter(given(stated).values()))  # type: ignore[no-any-return]
+
+
+@strawberry.input(description="How time is cut into buckets, on the calendar of a time zone.")
+class BucketInput:
+    granularity: Granularity = strawberry.field(description="How long a bucket is.")
+    time_zone: TimeZone = strawberry.field(default=TimeZone("UTC"), description="Whose calendar.")
+    fill: bool = strawberry.field(
+        default=False, description="Whether buckets without usage are told too, for every combination of dimensions that occurs."
+    )
+
+
+@strawberry.input(description="By what groups are ordered. Ties stand in ascending order of their keys.")
+class GroupOrderInput:
+    measure: Measure = strawberry.field(default=Measure.KEY, description="What they are ordered by.")
+    direction: Direction = strawberry.field(default=Direction.ASCENDING, description="Which end comes first.")
+    unit: str | None = strawberry.field(default=None, description="By QUANTITY: the unit whose quantity counts.")
+    currency: str | None = strawberry.field(default=None, description="By CHARGE: the currency whose charge counts.")
+
+
+def group_order(stated: GroupOrderInput | None) -> GroupOrder:
+    """The order that an input says; by keys where it says nothing."""
+    if stated is None:
+        return GroupOrder()
+    return GroupOrder(stated.measure, stated.direction is Direction.DESCENDING, stated.unit, stated.currency)

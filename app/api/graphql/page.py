@@ -1,0 +1,48 @@
+"""The GraphiQL page at `/graphql` for browsers, and the files that it is made of."""
+
+from __future__ import annotations
+
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.staticfiles import StaticFiles
+from starlette.types import Receive, Scope, Send
+
+from app.api.graphql import ide
+from app.api.graphql.examples import TABS
+from app.api.services import Services
+
+STATIC_PATH = ide.STATIC_PATH
+
+
+def page(services: Services) -> Response:
+    """The page, with the demonstration account's token in place where there is one."""
+    headers = {"Authorization": f"Bearer {services.demo_token}"} if services.demo_token else None
+    try:
+        html = ide.page(endpoint="/graphql", headers=headers, tabs=TABS, title="Usage gateway")
+    except ide.NotBuilt as error:
+        return PlainTextResponse(f"{error}\n", 503)
+    # Never kept: the page may hold a token.
+    return HTMLResponse(html, headers={"Content-Security-Policy": ide.CONTENT_SECURITY_POLICY, "Cache-Control": "no-store"})
+
+
+class Bundle:
+    """The page's files. Their names change with their content, so that browsers may keep them for ever."""
+
+    def __init__(self) -> None:
+        self._files: StaticFiles | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._files is None:
+            try:
+                self._files = _Kept(directory=ide.static_directory())
+            except ide.NotBuilt as error:
+                await PlainTextResponse(f"{error}\n", 503)(scope, receive, send)
+                return
+        await self._files(scope, receive, send)
+
+
+class _Kept(StaticFiles):
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        response = await super().get_response(path, scope)
+        if response.status_code == 200:
+            response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+        return response

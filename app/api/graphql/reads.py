@@ -1,0 +1,130 @@
+"""The queries: each opens the caller's ledger, asks a report, and hands its rows out."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Annotated, TypeAlias
+
+import strawberry
+
+from app.api.graphql import summary
+from app.api.graphql.connections import After, Before, Connection, First, Last, connection
+from app.api.graphql.context import Info
+from app.api.graphql.enums import FeedOrder
+from app.api.graphql.inputs import AsOfInput, BucketInput, GroupOrderInput, UsageFilters, filters_of, group_order, point_of
+from app.api.graphql.nodes import MOST_NODES, Account, ApiKey, Entry, Node, account_node, key_node, load
+from app.api.graphql.shapes import resolver
+from app.api.graphql.summary import UsageSummary
+from app.domain.account import Permission
+from app.domain.entry import EntryKind
+from app.question.groups import Dimension
+from app.reports import activities, feed, usage_ledger, usage_summary
+from app.reports.feed import FeedQuestion
+from app.reports.report import PageRequest
+from app.reports.totals import SummaryQuestion
+
+FiltersArgument: TypeAlias = Annotated[UsageFilters | None, strawberry.argument(description="Which entries; all by default.")]
+AsOfArgument: TypeAlias = Annotated[
+    AsOfInput | None, strawberry.argument(description="As of which point in the ledger; the newest entry by default.")
+]
+OrderArgument: TypeAlias = Annotated[FeedOrder, strawberry.argument(description="In which order.")]
+
+
+@strawberry.type(description="Who is asking, as the gateway knows it.")
+class Viewer:
+    account: Account = strawberry.field(description="The account that the token belongs to.")
+    scopes: list[Permission] = strawberry.field(description="What the token may do.")
+
+    @resolver("The key that the token was made for.")
+    async def key(self, info: Info) -> ApiKey | None:
+        return await key_node(info.context)
+
+
+@strawberry.type(description="Everything that can be asked.")
+class Query:
+    @resolver("Who is asking. Needs a token, and no scope.")
+    def viewer(self, info: Info) -> Viewer:
+        principal = info.context.principal
+        scopes = sorted((Permission(each) for each in principal.scopes), key=lambda each: each.value)
+        return Viewer(account=account_node(principal.account), scopes=scopes)
+
+    @resolver("The thing with this id; null where the account has none.")
+    async def node(self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="The id.")]) -> Node | None:
+        (found,) = await load(info, [id])
+        return found
+
+    @resolver("The things with these ids, in their order; null for each that the account does not have.")
+    async def nodes(
+        self, info: Info, ids: Annotated[list[strawberry.ID], strawberry.argument(description=f"At most {MOST_NODES} ids.")]
+    ) -> list[Node | None]:
+        return await load(info, list(ids))
+
+    @resolver(f"{activities.REPORT.description} Needs the scope `report:read`.")
+    async def activities(
+        self,
+        info: Info,
+        filters: FiltersArgument = None,
+        order: OrderArgument = FeedOrder.NEWEST_FIRST,
+        as_of: AsOfArgument = None,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[Entry]:
+        request = PageRequest(first=first, after=after, last=last, before=before)
+        return await _feed(info, activities.KINDS, filters, order, as_of, request)
+
+    @resolver(f"{usage_ledger.REPORT.description} Needs the scope `report:read`.")
+    async def usage_ledger(
+        self,
+        info: Info,
+        filters: FiltersArgument = None,
+        order: OrderArgument = FeedOrder.NEWEST_FIRST,
+        as_of: AsOfArgument = None,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[Entry]:
+        request = PageRequest(first=first, after=after, last=last, before=before)
+        return await _feed(info, usage_ledger.KINDS, filters, order, as_of, request)
+
+    @resolver(f"{usage_summary.REPORT.description} Needs the scope `report:read`.")
+    async def usage_summary(
+        self,
+        info: Info,
+        filters: FiltersArgument = None,
+        group_by: Annotated[
+            list[Dimension], strawberry.argument(description="What to group by, the first first; nothing gives one total.")
+        ] = (),  # type: ignore[assignment]
+        bucket: Annotated[BucketInput | None, strawberry.argument(description="How to cut time; not at all by default.")] = None,
+        order_by: Annotated[
+            GroupOrderInput | None, strawberry.argument(description="In which order groups come; by their keys by default.")
+        ] = None,
+        as_of: AsOfArgument = None,
+    ) -> UsageSummary:
+        opened = await info.context.open(point_of(as_of))
+        question = SummaryQuestion(
+            filters_of(filters),
+            tuple(group_by),
+            bucket.granularity if bucket else None,
+            bucket.time_zone if bucket else "UTC",
+            group_order(order_by),
+            bucket.fill if bucket else False,
+        )
+        return summary.usage_summary(info.context.services.store, opened, question)
+
+
+async def _feed(
+    info: Info,
+    kinds: frozenset[EntryKind] | None,
+    filters: UsageFilters | None,
+    order: FeedOrder,
+    as_of: AsOfInput | None,
+    request: PageRequest,
+) -> Connection[Entry]:
+    opened = await info.context.open(point_of(as_of))
+    question = FeedQuestion(filters_of(filters), order is FeedOrder.NEWEST_FIRST)
+    store = info.context.services.store
+    page = await feed.page(store, opened, question, request, kinds)
+    return connection(page, opened, partial(feed.count, store, opened, question, kinds))

@@ -1,0 +1,69 @@
+"""The schema: queries and mutations together, with caches, bounds and one way to tell errors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import strawberry
+from graphql import GraphQLError
+from strawberry.extensions import AddValidationRules, MaxTokensLimiter, ParserCache, ValidationCache
+from strawberry.schema.config import StrawberryConfig
+from strawberry.types import ExecutionContext, ExecutionResult
+from strawberry.types.graphql import OperationType
+
+from app.api.graphql.context import Context
+from app.api.graphql.errors import presented
+from app.api.graphql.limits import MOST_TOKENS, Bounds
+from app.api.graphql.reads import Query
+from app.api.graphql.scalars import SCALARS
+
+
+class Schema(strawberry.Schema):
+    """A schema whose errors carry our codes, and whose results hold nothing that the caller must not see."""
+
+    async def execute(
+        self,
+        query: str | None,
+        variable_values: dict[str, Any] | None = None,
+        context_value: Context | None = None,
+        root_value: Any | None = None,
+        operation_name: str | None = None,
+        allowed_operation_types: Iterable[OperationType] | None = None,
+        operation_extensions: dict[str, Any] | None = None,
+    ) -> ExecutionResult:
+        """The result of one operation, errors as the caller is told them."""
+        result = await super().execute(
+            query,
+            variable_values,
+            context_value,
+            root_value,
+            operation_name,
+            allowed_operation_types,
+            operation_extensions,
+        )
+        if result.errors:
+            request_id = context_value.request_id if context_value is not None else ""
+            result.errors = [presented(each, request_id) for each in result.errors]
+        return result
+
+    def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
+        """Nothing: `presented` logs what is worth it, and a caller's own mistakes are not."""
+
+
+schema = Schema(
+    Query,
+    config=StrawberryConfig(scalar_map=SCALARS),
+    extensions=[
+        # Each is made anew for every operation; the caches behind them, and the rules in them, are not.
+        lambda: MaxTokensLimiter(MOST_TOKENS),
+        lambda: AddValidationRules([Bounds]),
+        ParserCache,
+        ValidationCache,
+    ],
+)
+
+
+def sdl() -> str:
+    """The schema in its definition language, as it stands in `schema.graphql`."""
+    return schema.as_str().rstrip() + "\n"
