@@ -7,21 +7,36 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
 from app.api.graphql import ide
-from app.api.graphql.examples import TABS
+from app.api.graphql.examples import tabs
 from app.api.services import Services
+from app.question.rows import Rows
+from app.reports import usage_ledger
+from app.reports.answer import open_ledger
 
 STATIC_PATH = ide.STATIC_PATH
 
 
-def page(services: Services) -> Response:
+async def page(services: Services) -> Response:
     """The page, with the demonstration account's token in place where there is one."""
     headers = {"Authorization": f"Bearer {services.demo_token}"} if services.demo_token else None
+    examples = tabs(services.rules.clock(), await _refs(services))
     try:
-        html = ide.page(endpoint="/graphql", headers=headers, tabs=TABS, title="Usage gateway")
+        html = ide.page(endpoint="/graphql", headers=headers, tabs=examples, title="Usage gateway")
     except ide.NotBuilt as error:
         return PlainTextResponse(f"{error}\n", 503)
     # Never kept: the page may hold a token.
     return HTMLResponse(html, headers={"Content-Security-Policy": ide.CONTENT_SECURITY_POLICY, "Cache-Control": "no-store"})
+
+
+async def _refs(services: Services) -> list[str]:
+    """Some of the demonstration account's events that nobody has corrected yet, for the examples to correct."""
+    if services.demo_token is None:
+        return []
+    principal = await services.doorkeeper.admit(services.demo_token, "127.0.0.1")
+    opened = await open_ledger(services.store, principal)
+    found = await services.store.rows(Rows(opened.scope, kinds=usage_ledger.KINDS, limit=200))
+    touched = {each.event_ref for each in found if each.correction is not None}
+    return [each.event_ref for each in found if each.event_ref not in touched]
 
 
 class Bundle:

@@ -17,6 +17,7 @@ from app.api.graphql.errors import presented
 from app.api.graphql.limits import MOST_TOKENS, Bounds
 from app.api.graphql.reads import Query
 from app.api.graphql.scalars import SCALARS
+from app.api.graphql.writes import Mutation
 
 
 class Schema(strawberry.Schema):
@@ -53,6 +54,7 @@ class Schema(strawberry.Schema):
 
 schema = Schema(
     Query,
+    Mutation,
     config=StrawberryConfig(scalar_map=SCALARS),
     extensions=[
         # Each is made anew for every operation; the caches behind them, and the rules in them, are not.

@@ -69,7 +69,7 @@ class View(GraphQL[Context, None]):
             raise HTTPException(405, "GraphQL is asked with GET or POST.")
         services = services_of(request.scope)
         if request.method == "GET" and "query" not in request.query_params and "text/html" in request.headers.get("accept", ""):
-            return page(services)
+            return await page(services)
         principal = await authenticate(services, request.scope)
         context = Context(services, principal, request_id(request.scope))
         return await self.run(request, context=context)

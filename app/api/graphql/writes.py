@@ -1,0 +1,161 @@
+"""The mutations: each hands what the caller stated to one command of the ledger, and tells what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import strawberry
+
+from app.api.graphql.context import Info
+from app.api.graphql.enums import ErrorCode, PrivateText
+from app.api.graphql.payloads import (
+    AmendUsageEventPayload,
+    EraseTextsPayload,
+    InputError,
+    RecordOutcome,
+    RecordUsageEventsPayload,
+    RetractUsageEventPayload,
+    UpsertPayload,
+    attempt,
+    outcome_of,
+)
+from app.api.graphql.scalars import SafeInt
+from app.api.graphql.shapes import resolver
+from app.api.graphql.statements import (
+    RECORD_INPUTS,
+    ActivityInput,
+    AmendUsageEventInput,
+    EraseTextsInput,
+    RetractUsageEventInput,
+    UsageEventInput,
+    UsageEventsInput,
+    stated,
+)
+from app.domain.catalogue import RecordKind
+from app.domain.entry import PRIVATE_FIELDS, EntryKind
+from app.ledger import catalogue
+from app.ledger.commands import amend, record, retract
+from app.ledger.erasure import erase
+from app.ledger.outcome import Outcome, tally
+
+MOST_EVENTS = 100
+"""Events that one mutation may bring."""
+_BATCH_DOOR = "POST /api/v1/usage-events"
+_OF_A_CORRECTION = frozenset({"id", "reason", "actor", "expected_version"})
+_NEEDS_USAGE_WRITE = "Needs the scope `usage:write`."
+
+
+async def _record(info: Info, items: Sequence[Any], kind: EntryKind) -> list[Outcome]:
+    context = info.context
+    events = [stated(each) for each in items]
+    return await record(context.services.store, context.principal, events, rules=context.services.rules, kind=kind)
+
+
+def _upserting(kind: RecordKind) -> Any:
+    """The mutation that makes or changes records of one kind: all of them are this one."""
+
+    async def upsert(info: Info, input: Any) -> UpsertPayload | None:
+        context = info.context
+        changes = stated(input)
+        record_id = changes.pop("id")
+        command = catalogue.upsert(
+            context.services.store, context.principal, kind, record_id, changes, rules=context.services.rules
+        )
+        upserted, errors = await attempt(command)
+        return UpsertPayload(entry=upserted[1] if upserted else None, errors=errors)
+
+    described = strawberry.argument(description=f"What is said of the {kind}.")
+    upsert.__annotations__["input"] = Annotated[RECORD_INPUTS[kind], described]
+    scope = "product:write" if kind is RecordKind.PRODUCT else "license:write"
+    return strawberry.mutation(resolver=upsert, description=f"Make or change a record of kind {kind}. Needs the scope `{scope}`.")
+
+
+@strawberry.type(description="Everything that can be recorded. Nothing recorded is ever changed: corrections are entries too.")
+class Mutation:
+    @resolver(f"Record that something was used. Sent again with the same id, it is counted once. {_NEEDS_USAGE_WRITE}")
+    async def record_usage_event(
+        self, info: Info, input: Annotated[UsageEventInput, strawberry.argument(description="What was used.")]
+    ) -> RecordOutcome | None:
+        (outcome,) = await _record(info, [input], EntryKind.USAGE)
+        return outcome_of(outcome)
+
+    @resolver(
+        f"Record up to {MOST_EVENTS} usage events in one transaction; {_BATCH_DOOR} takes larger batches. {_NEEDS_USAGE_WRITE}"
+    )
+    async def record_usage_events(
+        self, info: Info, input: Annotated[UsageEventsInput, strawberry.argument(description="The events.")]
+    ) -> RecordUsageEventsPayload | None:
+        outcomes: list[Outcome] = []
+        errors: list[InputError] = []
+        if len(input.events) > MOST_EVENTS:
+            message = f"events has more than {MOST_EVENTS} items; send larger batches to {_BATCH_DOOR}"
+            errors.append(InputError(code=ErrorCode.PAYLOAD_TOO_LARGE, message=message, field="events"))
+        else:
+            outcomes = await _record(info, input.events, EntryKind.USAGE)
+        return RecordUsageEventsPayload(outcomes=[outcome_of(each) for each in outcomes], errors=errors, **tally(outcomes))
+
+    @resolver(f"Record something that happened in the life of a license, an order, a subscription. {_NEEDS_USAGE_WRITE}")
+    async def record_activity(
+        self, info: Info, input: Annotated[ActivityInput, strawberry.argument(description="What happened.")]
+    ) -> RecordOutcome | None:
+        (outcome,) = await _record(info, [input], EntryKind.ACTIVITY)
+        return outcome_of(outcome)
+
+    @resolver(f"Put another version in place of an event's standing one. {_NEEDS_USAGE_WRITE}")
+    async def amend_usage_event(
+        self, info: Info, input: Annotated[AmendUsageEventInput, strawberry.argument(description="The correction.")]
+    ) -> AmendUsageEventPayload | None:
+        context = info.context
+        command = amend(
+            context.services.store,
+            context.principal,
+            input.id,
+            stated(input.changes),
+            rules=context.services.rules,
+            reason=input.reason,
+            actor=input.actor,
+            expected_version=input.expected_version,
+        )
+        amended, errors = await attempt(command, inside="changes", outside=_OF_A_CORRECTION)
+        if amended is None:
+            return AmendUsageEventPayload(reversal=None, replacement=None, errors=errors)
+        return AmendUsageEventPayload(reversal=amended.reversal, replacement=amended.replacement, errors=[])
+
+    @resolver(f"Take an event back. {_NEEDS_USAGE_WRITE}")
+    async def retract_usage_event(
+        self, info: Info, input: Annotated[RetractUsageEventInput, strawberry.argument(description="The correction.")]
+    ) -> RetractUsageEventPayload | None:
+        context = info.context
+        command = retract(
+            context.services.store,
+            context.principal,
+            input.id,
+            rules=context.services.rules,
+            reason=input.reason,
+            actor=input.actor,
+            expected_version=input.expected_version,
+        )
+        retracted, errors = await attempt(command)
+        return RetractUsageEventPayload(reversal=retracted.reversal if retracted else None, errors=errors)
+
+    @resolver("Remove personal or free texts for ever, and record that it was done. Needs the scope `admin`.")
+    async def erase_texts(
+        self, info: Info, input: Annotated[EraseTextsInput, strawberry.argument(description="Which texts, of what.")]
+    ) -> EraseTextsPayload | None:
+        context = info.context
+        names = PRIVATE_FIELDS if input.texts is None else tuple(each.value for each in input.texts)
+        command = erase(context.services.store, context.principal, input.id, rules=context.services.rules, names=names)
+        erased, errors = await attempt(command)
+        if erased is None:
+            return EraseTextsPayload(texts=[], sequences=[], errors=errors)
+        return EraseTextsPayload(
+            texts=[PrivateText(each) for each in erased.names], sequences=[SafeInt(each) for each in erased.sequences], errors=[]
+        )
+
+    upsert_customer = _upserting(RecordKind.CUSTOMER)
+    upsert_product = _upserting(RecordKind.PRODUCT)
+    upsert_license = _upserting(RecordKind.LICENSE)
+    upsert_order = _upserting(RecordKind.ORDER)
+    upsert_subscription = _upserting(RecordKind.SUBSCRIPTION)
+    upsert_document = _upserting(RecordKind.DOCUMENT)
