@@ -1,0 +1,83 @@
+"""From a sender's payload to the fields of an event, and from the ledger's refusal of a field back to the payload's own path."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from app.domain.errors import InvalidEvent
+from app.ledger.exact_json import Unreadable, read_json
+from app.ledger.formats.definition import Format, Mapped
+
+_DATA = "additional_data"
+
+
+def event_fields(format_: Format, payload: Any) -> dict[str, Any]:
+    """The fields of the event that the payload means, as `app.ledger.commands.record` takes them.
+
+    The format's own source is not among them, since it only stands where neither payload nor caller names one. Raises
+    InvalidEvent naming the path in the payload and the reason.
+    """
+    if not isinstance(payload, Mapping):
+        raise InvalidEvent("", "must be an object of keys and values")
+    if format_.json_columns:
+        payload = _with_json_read(format_, payload)
+    fields: dict[str, Any] = dict(format_.constants)
+    for field, mapped in format_.mapped.items():
+        path = mapped.path
+        value = payload.get(path.key) if path.key is not None else path.find(payload)
+        if value is None or (isinstance(value, str) and value in mapped.none):
+            if mapped.required:
+                raise InvalidEvent(path.text, "is missing")
+        elif mapped.read is None:
+            fields[field] = value
+        else:
+            fields[field] = _instant(mapped, value)
+    if format_.refuse_unmapped:
+        for key in payload:
+            if key not in format_.known:
+                raise InvalidEvent(str(key)[:64], f"is not known to the format {format_.name}")
+    elif format_.rest or format_.additional:
+        fields[_DATA] = _additional(format_, payload)
+    return fields
+
+
+def located(format_: Format, error: InvalidEvent) -> InvalidEvent:
+    """The same refusal, naming the place in the payload instead of the event's field."""
+    field, _, inner = error.field.partition(".")
+    if field == _DATA and _DATA not in format_.mapped:
+        return InvalidEvent(inner, error.reason)
+    path = format_.path_of(field)
+    return InvalidEvent(f"{path}.{inner}" if inner else path, error.reason)
+
+
+def _additional(format_: Format, payload: Mapping[str, Any]) -> dict[str, Any]:
+    none = format_.none
+    if format_.rest:
+        found = [(key, value) for key, value in payload.items() if key not in format_.taken]
+    else:
+        found = [(path.text, path.find(payload)) for path in format_.additional]
+    return {key: value for key, value in found if value is not None and not (isinstance(value, str) and value in none)}
+
+
+def _with_json_read(format_: Format, payload: Mapping[str, Any]) -> dict[str, Any]:
+    read = dict(payload)
+    for column in format_.json_columns:
+        value = read.get(column)
+        if isinstance(value, str) and value not in format_.none:
+            try:
+                read[column] = read_json(value)
+            except Unreadable as error:
+                raise InvalidEvent(column, f"is not JSON: {error.reason}") from None
+    return read
+
+
+def _instant(mapped: Mapped, value: Any) -> datetime:
+    assert mapped.read is not None
+    if not isinstance(value, str):
+        raise InvalidEvent(mapped.path.text, "must be a date and time, as a string")
+    try:
+        return mapped.read(value)
+    except InvalidEvent as error:
+        raise InvalidEvent(mapped.path.text, error.reason) from None

@@ -1,0 +1,181 @@
+"""What a format is, and the checks that its document passes before it is used.
+
+A document (version 1) is an object with these keys; any other is refused:
+
+    version       1
+    name          lower-case word by which senders name it
+    description   one sentence
+    fields        event field -> {path | constant, layout, zone, none, required}
+    none          texts that mean "no value", in every field and in additional data
+    additional    "rest" (every key that no plain path maps), or a list of paths: what becomes additional data
+    unmapped      "ignore" (the default) or "refuse": what to do with keys that nothing maps
+    json_columns  keys whose text is JSON, as in a CSV cell
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from app.domain.canonical import check_text
+from app.domain.errors import InvalidEvent
+from app.ledger.events import FIELDS
+from app.ledger.formats.layout import Reader, layout_reader
+from app.ledger.formats.path import Path, parse_path
+
+VERSION = 1
+REST = "rest"
+MOST_PATHS = 200
+"""Paths that may be named as additional data, and keys of JSON text: what a table of additional data has columns for."""
+_NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}", re.ASCII)
+_KEYS = ("version", "name", "description", "fields", "none", "additional", "unmapped", "json_columns")
+_FIELD_KEYS = ("path", "constant", "layout", "zone", "none", "required")
+_INSTANTS = ("occurred_at",)
+
+
+@dataclass(frozen=True, slots=True)
+class Mapped:
+    """Where a field's value stands. `read` turns the text of an instant into one, where the format says how it is written."""
+
+    path: Path
+    none: frozenset[str]
+    required: bool
+    read: Reader | None
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A format that was checked. Made by `load`, never changed."""
+
+    name: str
+    description: str
+    source: str | None
+    """The source that it names for every payload; a caller's own choice goes before it."""
+    mapped: Mapping[str, Mapped]
+    constants: Mapping[str, str | int]
+    none: frozenset[str]
+    rest: bool
+    """Whether every key that no plain path maps becomes additional data."""
+    additional: tuple[Path, ...]
+    refuse_unmapped: bool
+    json_columns: frozenset[str]
+    taken: frozenset[str]
+    """The payload's own keys that are mapped as a whole. One that a path only reaches into stays in the rest, so that
+    nothing that was said is lost."""
+    known: frozenset[str]
+    """The payload's own keys that some path names or begins with."""
+
+    def path_of(self, field: str) -> str:
+        """Where in the payload that field of an event stands; the field itself if the payload does not give it."""
+        mapped = self.mapped.get(field)
+        return field if mapped is None else mapped.path.text
+
+
+def load(document: Any) -> Format:
+    """The format that a document defines. Raises InvalidEvent naming the place in the document and the reason."""
+    stated = _object(document, "", _KEYS)
+    if stated.get("version") != VERSION or isinstance(stated["version"], bool):
+        raise InvalidEvent("version", f"must be {VERSION}")
+    name = stated.get("name")
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise InvalidEvent("name", "must be a lower-case word of at most 63 letters, digits, dashes and underscores")
+    none = _texts(stated.get("none", []), "none")
+    mapped: dict[str, Mapped] = {}
+    constants: dict[str, str | int] = {}
+    for field, said in _object(stated.get("fields"), "fields", FIELDS).items():
+        where = f"fields.{field}"
+        rule = _object(said, where, _FIELD_KEYS)
+        if ("path" in rule) == ("constant" in rule):
+            raise InvalidEvent(where, "needs either a path or a constant")
+        if "constant" in rule:
+            constants[field] = _constant(rule, where)
+        else:
+            mapped[field] = _mapped(field, rule, none, where)
+    source = constants.pop("source", None)
+    rest, additional = _additional(stated.get("additional", []), mapped)
+    paths = [each.path for each in mapped.values()] + list(additional)
+    return Format(
+        name=name,
+        description=_description(stated.get("description", "")),
+        source=None if source is None else str(source),
+        mapped=mapped,
+        constants=constants,
+        none=none,
+        rest=rest,
+        additional=additional,
+        refuse_unmapped=_refuse_unmapped(stated.get("unmapped", "ignore"), rest),
+        json_columns=_texts(stated.get("json_columns", []), "json_columns"),
+        taken=frozenset(path.key for path in paths if path.key is not None),
+        known=frozenset(key for path in paths for key in path.roots),
+    )
+
+
+def _mapped(field: str, rule: Mapping[str, Any], none: frozenset[str], where: str) -> Mapped:
+    layout, zone = rule.get("layout"), rule.get("zone")
+    if (layout is not None or zone is not None) and field not in _INSTANTS:
+        raise InvalidEvent(f"{where}.{'layout' if layout is not None else 'zone'}", f"{field} is no instant")
+    if zone is not None and layout is None:
+        raise InvalidEvent(f"{where}.zone", "needs a layout beside it")
+    required = rule.get("required", False)
+    if not isinstance(required, bool):
+        raise InvalidEvent(f"{where}.required", "must be true or false")
+    return Mapped(
+        path=parse_path(rule["path"], f"{where}.path"),
+        none=none | _texts(rule.get("none", []), f"{where}.none"),
+        required=required,
+        read=None if layout is None else layout_reader(layout, zone, where),
+    )
+
+
+def _constant(rule: Mapping[str, Any], where: str) -> str | int:
+    value = rule["constant"]
+    if len(rule) > 1:
+        other = next(key for key in rule if key != "constant")
+        raise InvalidEvent(f"{where}.{other}", "says nothing beside a constant")
+    if isinstance(value, bool) or not isinstance(value, (str, int)) or value == "":
+        raise InvalidEvent(f"{where}.constant", "must be a text or a whole number; write other numbers as text")
+    return check_text(value, f"{where}.constant", longest=256) if isinstance(value, str) else value
+
+
+def _additional(value: Any, mapped: Mapping[str, Mapped]) -> tuple[bool, tuple[Path, ...]]:
+    if value and "additional_data" in mapped:
+        raise InvalidEvent("additional", "cannot stand beside fields.additional_data: say one of the two")
+    if value == REST:
+        return True, ()
+    if not isinstance(value, list) or len(value) > MOST_PATHS:
+        raise InvalidEvent("additional", f'must be "{REST}" or a list of at most {MOST_PATHS} paths')
+    if len({str(each) for each in value}) != len(value):
+        raise InvalidEvent("additional", "names a path twice")
+    return False, tuple(parse_path(each, f"additional[{at}]") for at, each in enumerate(value))
+
+
+def _refuse_unmapped(value: Any, rest: bool) -> bool:
+    if value not in ("ignore", "refuse"):
+        raise InvalidEvent("unmapped", "must be ignore or refuse")
+    if rest and value == "refuse":
+        raise InvalidEvent("unmapped", "cannot refuse what `additional` takes as the rest")
+    return bool(value == "refuse")
+
+
+def _description(value: Any) -> str:
+    if not isinstance(value, str):
+        raise InvalidEvent("description", "must be a text")
+    return check_text(value, "description", longest=1_024)
+
+
+def _object(value: Any, where: str, keys: Collection[str]) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise InvalidEvent(where, "must be an object of keys and values")
+    for key in value:
+        if key not in keys:
+            inner = f"{where}.{str(key)[:64]}" if where else str(key)[:64]
+            raise InvalidEvent(inner, f"is not known; known are {', '.join(sorted(keys))}")
+    return value
+
+
+def _texts(value: Any, where: str) -> frozenset[str]:
+    if not isinstance(value, list) or len(value) > MOST_PATHS or not all(isinstance(each, str) for each in value):
+        raise InvalidEvent(where, f"must be a list of at most {MOST_PATHS} texts")
+    return frozenset(value)
