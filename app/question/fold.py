@@ -123,13 +123,21 @@ def place(group: Group, question: Groups) -> Place:
 
 
 def scalar_quantity(group: Group) -> Decimal | None:
-    """The group's quantity where it has one unit only; None where units are mixed or nothing was measured."""
-    return group.quantities[0].quantity if len(group.quantities) == 1 else None
+    """The group's quantity where it has one unit only; None where units are mixed or nothing was measured.
+
+    A unit of which nothing stands any more mixes nothing: an amended unit leaves a zero behind, and one scalar.
+    """
+    standing = [each for each in group.quantities if each.events] or group.quantities
+    return standing[0].quantity if len(standing) == 1 else None
 
 
 def scalar_charge(group: Group) -> Decimal | None:
-    """The group's charge where it has one currency only; None where currencies are mixed or nothing was charged."""
-    return group.charges[0].charge if len(group.charges) == 1 else None
+    """The group's charge where it has one currency only; None where currencies are mixed or nothing was charged.
+
+    A currency of which nothing stands any more mixes nothing.
+    """
+    standing = [each for each in group.charges if each.events] or group.charges
+    return standing[0].charge if len(standing) == 1 else None
 
 
 def _value(group: Group, question: Groups) -> int | Decimal | datetime | None:

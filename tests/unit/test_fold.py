@@ -94,6 +94,22 @@ def test_a_scalar_is_null_where_units_or_currencies_are_mixed() -> None:
     assert (scalar_quantity(Group(None, ())), scalar_charge(Group(None, ()))) == (None, None)
 
 
+def test_a_unit_or_currency_of_which_nothing_stands_mixes_nothing() -> None:
+    amended = Group(
+        None,
+        (),
+        1,
+        [UnitTotal("GB", Decimal(0), 0), UnitTotal("MB", Decimal(2), 1)],
+        [CurrencyTotal("EUR", Decimal(3), 1), CurrencyTotal("USD", Decimal(0), 0)],
+    )
+    assert (scalar_quantity(amended), scalar_charge(amended)) == (Decimal(2), Decimal(3))
+    retracted = Group(None, (), 0, [UnitTotal("GB", Decimal(0), 0)], [CurrencyTotal("EUR", Decimal(0), 0)])
+    assert (scalar_quantity(retracted), scalar_charge(retracted)) == (Decimal(0), Decimal(0))
+    # An original of nothing at all stands all the same.
+    zeros = Group(None, (), 2, [UnitTotal("GB", Decimal(0), 1), UnitTotal("MB", Decimal(0), 1)])
+    assert scalar_quantity(zeros) is None
+
+
 def test_nothing_found_is_no_group_and_a_total_of_nothing() -> None:
     grouped = fold([], by_product(fill=True))
     assert (grouped.groups, grouped.total, grouped.group_count) == ([], Group(None, ()), 0)
