@@ -1,4 +1,8 @@
-"""The database's revisions: how an empty or an older one is brought to the present tables. They are frozen once released."""
+"""The database's revisions: how an empty or an older one is brought to the present tables. They are frozen once released.
+
+There is one history for both engines; a revision asks which one it runs on where they differ. URLs are as operators write them:
+`sqlite:///…`, `postgresql://…`.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +12,11 @@ import importlib.resources
 from collections.abc import Callable
 from typing import TypeVar
 
-from sqlalchemy import Connection, create_engine, inspect, make_url, pool, text
+from sqlalchemy import Connection, create_engine, inspect, pool, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
+
+from app.domain.errors import Unavailable
 
 T = TypeVar("T")
 
@@ -18,12 +24,27 @@ REVISIONS = ("0001", "0002")
 """Every revision that this version knows, oldest first: opening an up-to-date database need not load Alembic to know."""
 
 
+_LOCK = 0x6761_7465_7761_7900
+"""The advisory lock of PostgreSQL under which a database is migrated."""
+
+
 def upgrade(url: str) -> None:
     """Bring the database to the newest revision, in one transaction; does nothing where it is there already.
 
     Blocks; to be called outside an event loop. Of several processes that start at once, one migrates and the others wait.
     """
-    _connected(url, _upgrade)
+    move(url, REVISIONS[-1])
+
+
+def move(url: str, target: str) -> tuple[str | None, str | None]:
+    """Bring the database up or down to the revision `target`, in one transaction, and tell where it was and where it is.
+
+    Blocks, as `upgrade` does. Raises Unavailable for a database that a newer version made, ValueError for an unknown target, and
+    NotImplementedError for a way down that there is not.
+    """
+    if target not in REVISIONS:
+        raise ValueError(f"{target} is not a revision; there are {', '.join(REVISIONS)}")
+    return _connected(url, lambda connection: _move(connection, target))
 
 
 def current(url: str) -> str | None:
@@ -38,34 +59,57 @@ def revision(connection: Connection) -> str | None:
     return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
 
 
-def _upgrade(connection: Connection) -> None:
+def refuse_unknown(found: str | None) -> None:
+    """Raises Unavailable for a revision that this version has never heard of."""
+    if found is not None and found not in REVISIONS:
+        raise Unavailable(
+            f"database revision {found[:64]} is unknown to this version; a newer version of the gateway made it",
+            detail=f"this version knows revisions up to {REVISIONS[-1]}",
+        )
+
+
+def _move(connection: Connection, target: str) -> tuple[str | None, str | None]:
     from alembic import command
     from alembic.config import Config
 
     # Alembic leaves SQLite's transactions to the driver, which begins none for DDL: so one is begun here by hand, and it locks.
     connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.dialect.name == "sqlite" else "BEGIN")
     try:
+        if connection.dialect.name == "postgresql":
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
+        before = revision(connection)
+        refuse_unknown(before)
         config = Config()
         config.set_main_option("script_location", str(importlib.resources.files(__name__)).replace("%", "%%"))
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        down = before is not None and REVISIONS.index(target) < REVISIONS.index(before)
+        (command.downgrade if down else command.upgrade)(config, target)
+        after = revision(connection)
     except BaseException:
         with contextlib.suppress(DBAPIError):
             connection.exec_driver_sql("ROLLBACK")
         raise
     connection.exec_driver_sql("COMMIT")
+    return before, after
 
 
 def _connected(url: str, work: Callable[[Connection], T]) -> T:
-    parsed = make_url(url)
-    if parsed.get_dialect().is_async:
+    if url.startswith("sqlite:"):
+        engine = create_engine(url, isolation_level="AUTOCOMMIT", poolclass=pool.NullPool)
+        with engine.connect() as connection:
+            return work(connection)
 
-        async def run() -> T:
-            engine = create_async_engine(parsed, isolation_level="AUTOCOMMIT", poolclass=pool.NullPool)
-            async with engine.connect() as connection:
-                return await connection.run_sync(work)
+    async def run() -> T:
+        import asyncpg
 
-        return asyncio.run(run())
-    engine = create_engine(parsed, isolation_level="AUTOCOMMIT", poolclass=pool.NullPool)
-    with engine.connect() as connection:
-        return work(connection)
+        # The driver reads the URL by itself, with all that PostgreSQL's own tools take in it, such as sslmode.
+        engine = create_async_engine(
+            "postgresql+asyncpg://",
+            async_creator=lambda: asyncpg.connect(url),
+            isolation_level="AUTOCOMMIT",
+            poolclass=pool.NullPool,
+        )
+        async with engine.connect() as connection:
+            return await connection.run_sync(work)
+
+    return asyncio.run(run())

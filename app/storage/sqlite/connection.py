@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from app.domain.errors import Unavailable
-from app.storage.migrations import REVISIONS, upgrade
+from app.storage.migrations import REVISIONS, refuse_unknown, upgrade
 
 BUSY_MILLISECONDS = 5_000
 """How long a statement waits for another process's lock."""
@@ -66,15 +66,6 @@ def revision(connection: sqlite3.Connection) -> str | None:
         return None
     row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
     return None if row is None else str(row[0])
-
-
-def refuse_unknown(found: str | None) -> None:
-    """Raises Unavailable for a revision that this version has never heard of."""
-    if found is not None and found not in REVISIONS:
-        raise Unavailable(
-            f"database revision {found[:64]} is unknown to this version; a newer version of the gateway made it",
-            detail=f"this version knows revisions up to {REVISIONS[-1]}",
-        )
 
 
 def _use_log(connection: sqlite3.Connection) -> None:

@@ -16,6 +16,8 @@ depends_on = None
 # STRICT tables of SQLite know INTEGER only, which holds 64 bits there.
 _BIG = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 _INSTANT = TIMESTAMP(timezone=True).with_variant(sa.Integer(), "sqlite")
+# Binary order, whatever the database's own is; SQLite has no other.
+_TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 
 
 def upgrade() -> None:
@@ -23,20 +25,20 @@ def upgrade() -> None:
     op.create_table(
         "exports",
         sa.Column("account_id", sa.Integer(), sa.ForeignKey("accounts.id"), primary_key=True, autoincrement=False),
-        sa.Column("id", sa.Text(), primary_key=True),
+        sa.Column("id", _TEXT, primary_key=True),
         _required("sequence", _BIG),
-        *(_required(name, sa.Text()) for name in ("report", "format", "parameters")),
+        *(_required(name, _TEXT) for name in ("report", "format", "parameters")),
         _required("as_of", _BIG),
         sa.Column("recorded_at", _INSTANT),
         _required("schema_version", sa.Integer()),
-        *(_required(name, sa.Text()) for name in ("content_type", "file_name", "created_by")),
+        *(_required(name, _TEXT) for name in ("content_type", "file_name", "created_by")),
         *(_required(name, _INSTANT) for name in ("created_at", "updated_at")),
-        _required("status", sa.Text()),
+        _required("status", _TEXT),
         _required("rows", _BIG),
-        _required("sections", sa.Text()),
-        *(sa.Column(name, sa.Text()) for name in ("digest", "artifact_digest")),
+        _required("sections", _TEXT),
+        *(sa.Column(name, _TEXT) for name in ("digest", "artifact_digest")),
         sa.Column("size", _BIG),
-        *(sa.Column(name, sa.Text()) for name in ("file", "reason")),
+        *(sa.Column(name, _TEXT) for name in ("file", "reason")),
         _required("subtrees", sa.LargeBinary()),
         sqlite_strict=True,
     )
