@@ -48,6 +48,10 @@ class Dialect(Protocol):
         """An instant from a row."""
         ...
 
+    def blob(self, value: bytes) -> Any:
+        """Bytes as a parameter, in the form that the driver takes fastest."""
+        ...
+
     def micros(self, column: ColumnElement[Any]) -> ColumnElement[int]:
         """The expression for whole microseconds since 1970 of an instant."""
         ...

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 import orjson
@@ -15,9 +16,11 @@ from app.ports import Head
 from app.storage.sql.dialect import Dialect
 from app.storage.sql.tables import EntryRow, accounts, catalogue, heads, keys
 
-_PLAIN = tuple(EntryRow.model_fields)
+_TOLD = ("kind", "correction", "occurred_at", "recorded_at", "veil", "content_digest", "leaf", "chain")
+_PLAIN = tuple(name for name in EntryRow.model_fields if name not in _TOLD)
+_plain = attrgetter(*_PLAIN)
 _KINDS = {kind.value: kind for kind in EntryKind}
-_CORRECTIONS = {correction.value: correction for correction in Correction}
+_CORRECTIONS: dict[str | None, Correction | None] = {None: None, **{each.value: each for each in Correction}}
 _RECORD_KINDS = {kind.value: kind for kind in RecordKind}
 
 RECORD_COLUMNS = tuple(column.name for column in catalogue.columns if column.name != "account_id")
@@ -32,36 +35,46 @@ class Mapping:
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
         quantity, charge = dialect.decimal_columns("quantity"), dialect.decimal_columns("charge")
-        self.entry_columns = (*_PLAIN, *quantity, *charge)
+        self.entry_columns = (*_PLAIN, *_TOLD, *quantity, *charge)
         """The columns of a row of `entries`, in the order in which `entry` takes them and `entry_values` gives them."""
-        self._quantity = slice(len(_PLAIN), len(_PLAIN) + len(quantity))
+        self._told = slice(len(_PLAIN), len(_PLAIN) + len(_TOLD))
+        self._quantity = slice(self._told.stop, self._told.stop + len(quantity))
         self._charge = slice(self._quantity.stop, None)
-        self._veil = _PLAIN.index("veil")
 
     def entry(self, row: Sequence[Any]) -> Entry:
         """The entry that a row holds. Every page passes here: a microsecond more is a tenth of a millisecond a page."""
         dialect = self._dialect
-        stated = dict(zip(_PLAIN, row, strict=False))
-        stated["kind"] = _KINDS[stated["kind"]]
-        stated["occurred_at"] = dialect.moment(stated["occurred_at"])
-        stated["recorded_at"] = dialect.moment(stated["recorded_at"])
-        correction = stated["correction"]
-        if correction is not None:
-            stated["correction"] = _CORRECTIONS[correction]
-        veil = stated["veil"]
-        stated["veil"] = Veil.from_bytes(veil) if veil else NO_VEIL
-        return Entry(quantity=dialect.decimal(row[self._quantity]), charge=dialect.decimal(row[self._charge]), **stated)
+        kind, correction, occurred_at, recorded_at, veil, content_digest, leaf, chain = row[self._told]
+        return Entry(
+            **dict(zip(_PLAIN, row, strict=False)),
+            kind=_KINDS[kind],
+            correction=_CORRECTIONS[correction],
+            occurred_at=dialect.moment(occurred_at),
+            recorded_at=dialect.moment(recorded_at),
+            veil=Veil.from_bytes(veil) if veil else NO_VEIL,
+            content_digest=content_digest,
+            leaf=leaf,
+            chain=chain,
+            quantity=dialect.decimal(row[self._quantity]),
+            charge=dialect.decimal(row[self._charge]),
+        )
 
     def entry_values(self, entry: Entry) -> tuple[Any, ...]:
-        """The row that holds an entry."""
+        """The row that holds an entry. Every recorded event passes here."""
         dialect = self._dialect
-        stated = {name: getattr(entry, name) for name in _PLAIN}
-        stated["kind"] = entry.kind.value
-        stated["correction"] = None if entry.correction is None else entry.correction.value
-        stated["occurred_at"] = dialect.bound(entry.occurred_at)
-        stated["recorded_at"] = dialect.bound(entry.recorded_at)
-        stated["veil"] = b"" if entry.veil is NO_VEIL else entry.veil.to_bytes()
-        return (*stated.values(), *dialect.decimal_values(entry.quantity), *dialect.decimal_values(entry.charge))
+        return (
+            *_plain(entry),
+            entry.kind.value,
+            None if entry.correction is None else entry.correction.value,
+            dialect.bound(entry.occurred_at),
+            dialect.bound(entry.recorded_at),
+            dialect.blob(b"" if entry.veil is NO_VEIL else entry.veil.to_bytes()),
+            dialect.blob(entry.content_digest),
+            dialect.blob(entry.leaf),
+            dialect.blob(entry.chain),
+            *dialect.decimal_values(entry.quantity),
+            *dialect.decimal_values(entry.charge),
+        )
 
     def record(self, row: Sequence[Any]) -> Record:
         """The catalogue record that a row of RECORD_COLUMNS holds."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from operator import attrgetter
 from typing import Any
 
 import orjson
@@ -11,7 +12,9 @@ from app.domain.catalogue import LINKED_KINDS, Record, RecordKind
 from app.domain.entry import Entry, EntryKind
 from app.domain.instant import parse_instant
 
-_LINKS = tuple((kind, f"{kind.value}_id") for kind in LINKED_KINDS)
+_KINDS = tuple(kind.value for kind in LINKED_KINDS)
+_COLUMNS = tuple(f"{kind}_id" for kind in _KINDS)
+_links = attrgetter(*_COLUMNS)
 _TEXTS = ("status", "type", "number", "parent_id", "currency", "entity_ref")
 _INSTANTS = ("starts_at", "ends_at")
 
@@ -35,29 +38,36 @@ def carried(entry: Entry) -> Record | None:
         name=entry.name,
         additional_data=entry.additional_data,
         recorded_at=entry.recorded_at,
-        **{column: getattr(entry, column) for linked, column in _LINKS if linked is not kind},
+        **{column: getattr(entry, column) for linked, column in zip(LINKED_KINDS, _COLUMNS, strict=True) if linked is not kind},
         **{name: facts.get(name) for name in _TEXTS},
         **instants,
     )
 
 
-def stubs(entries: Iterable[Entry]) -> Iterator[Record]:
-    """A stub for each id where the entries first name it, except where they carried its record before. Which of them were known
-    already, only the engine can tell."""
-    met: set[tuple[RecordKind, str]] = set()
+def first_named(entries: Iterable[Entry]) -> dict[tuple[str, str], Entry]:
+    """The kinds and ids that the entries name, each with the entry that does so first; without those that one carried before.
+
+    Which of them were known already, only the engine can tell.
+    """
+    found: dict[tuple[str, str], Entry] = {}
+    described: set[tuple[str, str]] = set()
     for entry in entries:
         own = carried(entry)
         if own is not None:
-            met.add((own.kind, own.id))
-        for kind, column in _LINKS:
-            named = getattr(entry, column)
-            if named is not None and (kind, named) not in met:
-                met.add((kind, named))
-                yield Record(
-                    kind=kind,
-                    id=named,
-                    sequence=entry.sequence,
-                    first_sequence=entry.sequence,
-                    stub=True,
-                    recorded_at=entry.recorded_at,
-                )
+            described.add((own.kind.value, own.id))
+        for kind, named in zip(_KINDS, _links(entry), strict=True):
+            if named is not None and (kind, named) not in found and (kind, named) not in described:
+                found[kind, named] = entry
+    return found
+
+
+def stub(kind: str, named: str, entry: Entry) -> Record:
+    """The stub for an id that `entry` is the first to name."""
+    return Record(
+        kind=RecordKind(kind),
+        id=named,
+        sequence=entry.sequence,
+        first_sequence=entry.sequence,
+        stub=True,
+        recorded_at=entry.recorded_at,
+    )

@@ -16,7 +16,7 @@ EVERYTHING = 2**62
 
 
 class Reads:
-    """The statements for one engine, each compiled when its shape is first asked. Parameters: those of `conditions`, and `limit`."""
+    """The statements for one engine, each compiled when its shape is first asked; parameters as for `conditions`, and `limit`."""
 
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect

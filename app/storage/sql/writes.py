@@ -45,11 +45,6 @@ class Writes:
         )
 
     @cached_property
-    def add_entry(self) -> Statement:
-        """Parameters are the row that `Mapping.entry_values` gives."""
-        return self._insert("entries", self._columns)
-
-    @cached_property
     def add_claim(self) -> Statement:
         return self._insert("claims", ("account_id", "claim_key", "sequence"))
 

@@ -53,6 +53,8 @@ class SqliteDialect:
 
     bound = staticmethod(to_micros)
     moment = staticmethod(from_micros)
+    # See `app.storage.sqlite.insertion` for why not bytes.
+    blob = bytearray
 
     def micros(self, column: ColumnElement[Any]) -> ColumnElement[int]:
         return column

@@ -11,14 +11,15 @@ from sqlalchemy import text
 
 from app.domain.errors import Unavailable
 from app.ports import Transaction
-from app.storage.migrations import REVISIONS
+from app.storage.migrations import REVISIONS, refuse_unknown
 from app.storage.sql.dialect import compile_statement
 from app.storage.sqlite.accounts import SqliteAccounts
-from app.storage.sqlite.connection import connect, prepare_file, refuse_unknown
+from app.storage.sqlite.connection import connect, prepare_file
 from app.storage.sqlite.dialect import SqliteDialect
+from app.storage.sqlite.exports import SqliteExports
 from app.storage.sqlite.ledger import SqliteLedger
 from app.storage.sqlite.readers import Readers
-from app.storage.sqlite.transaction import Known, SqliteTransaction, drive
+from app.storage.sqlite.transaction import Shared, SqliteTransaction, drive
 from app.storage.sqlite.writer import Unit, Writer
 
 T = TypeVar("T")
@@ -34,19 +35,20 @@ async def open_sqlite(path: str | Path, *, readers: int = 3) -> SqliteStore:
     return SqliteStore(file, readers)
 
 
-class SqliteStore(SqliteLedger, SqliteAccounts):
+class SqliteStore(SqliteLedger, SqliteAccounts, SqliteExports):
     """See `app.ports.Store`. Use `open_sqlite` to get one."""
 
     def __init__(self, path: Path, readers: int) -> None:
-        self._known = Known()
+        self._shared = Shared(SqliteDialect())
         self._version = compile_statement(text("SELECT version_num FROM alembic_version"), SqliteDialect())
         reading, writing = Readers(path, readers), Writer(lambda: connect(path))
         SqliteLedger.__init__(self, reading)
         SqliteAccounts.__init__(self, reading, writing)
+        SqliteExports.__init__(self, reading)
 
     async def transact(self, account_id: int, body: Callable[[Transaction], Awaitable[T]]) -> T:
         def work(unit: Unit) -> T:
-            return drive(body, SqliteTransaction(unit, account_id, self._writes, self._mapping, self._known))
+            return drive(body, SqliteTransaction(unit, account_id, self._shared))
 
         return await self._writer.submit(work)
 

@@ -3,46 +3,38 @@
 from __future__ import annotations
 
 import sqlite3
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from app.domain.account import Key
-from app.domain.catalogue import Record, RecordKind
+from app.domain.catalogue import Record
 from app.domain.entry import PRIVATE_FIELDS, Correction, Entry, Veil
 from app.domain.errors import AlreadyCorrected, NotFound
+from app.domain.export import Export
 from app.ports import Claim, Head, Transaction
 from app.storage.sql.conditions import repeated
-from app.storage.sql.dialect import Statement
+from app.storage.sql.dialect import Dialect, Statement
+from app.storage.sql.exports import ExportStatements, export_of, export_values
 from app.storage.sql.mapping import Mapping
-from app.storage.sql.projection import carried, stubs
+from app.storage.sql.projection import carried, first_named, stub
 from app.storage.sql.writes import WIDEST, Writes, width
+from app.storage.sqlite.insertion import Insertion
+from app.storage.sqlite.known import Known
 from app.storage.sqlite.writer import Unit
 
 T = TypeVar("T")
-_MOST_KNOWN = 65_536
 
 
-class Known:
-    """Ids that the catalogue is known to have: the last 65,536 that entries named. Used on the writer's thread only."""
+class Shared:
+    """What all transactions of a store share."""
 
-    def __init__(self) -> None:
-        self._ids: OrderedDict[tuple[int, RecordKind, str], None] = OrderedDict()
-
-    def has(self, account_id: int, record: Record) -> bool:
-        """Whether the id is known for certain; one that is not may still be in the catalogue."""
-        key = (account_id, record.kind, record.id)
-        if key not in self._ids:
-            return False
-        self._ids.move_to_end(key)
-        return True
-
-    def add(self, account_id: int, records: Sequence[Record]) -> None:
-        """Note ids whose rows are committed: nothing ever takes them out of the catalogue again."""
-        for record in records:
-            self._ids[account_id, record.kind, record.id] = None
-        while len(self._ids) > _MOST_KNOWN:
-            self._ids.popitem(last=False)
+    def __init__(self, dialect: Dialect) -> None:
+        self.mapping = Mapping(dialect)
+        self.writes = Writes(dialect)
+        self.entries = Insertion("entries", self.mapping.entry_columns)
+        self.known = Known()
+        self.dialect = dialect
+        self.exports = ExportStatements(dialect)
 
 
 class SqliteTransaction:
@@ -51,23 +43,23 @@ class SqliteTransaction:
     Raises NotFound for an account that does not exist.
     """
 
-    def __init__(self, unit: Unit, account_id: int, writes: Writes, mapping: Mapping, known: Known) -> None:
+    def __init__(self, unit: Unit, account_id: int, shared: Shared) -> None:
         self._unit = unit
         self._account_id = account_id
-        self._writes = writes
-        self._mapping = mapping
-        self._known = known
-        row = next(self._rows(writes.head), None)
+        self._shared = shared
+        self._writes = shared.writes
+        self._mapping = shared.mapping
+        row = next(self._rows(self._writes.head), None)
         if row is None:
             raise NotFound(f"no account {account_id}")
-        self._head = mapping.head(row)
+        self._head = self._mapping.head(row)
 
     async def lock(self) -> Head:
         """The group's transaction holds the file's only write lock already, so there is nothing to wait for."""
         return self._head
 
     async def claimed(self, keys: Sequence[bytes]) -> dict[bytes, int]:
-        return dict(self._listed(self._writes.claimed, keys))
+        return dict(self._listed(self._writes.claimed, [bytearray(key) for key in keys]))
 
     async def entries(self, sequences: Sequence[int]) -> dict[int, Entry]:
         found = map(self._mapping.entry, self._listed(self._writes.entries, sequences))
@@ -85,15 +77,16 @@ class SqliteTransaction:
         for sequence, entry in enumerate(entries, start=head.sequence + 1):
             if entry.sequence != sequence or entry.account_id != self._account_id:
                 raise ValueError(f"entry {entry.id} does not follow the head at {head.sequence} of account {self._account_id}")
-        connection, writes = self._unit.connection, self._writes
-        connection.executemany(writes.add_entry.sql, map(self._mapping.entry_values, entries))
-        connection.executemany(writes.add_claim.sql, [(self._account_id, each.key, each.sequence) for each in claims])
+        shared, connection = self._shared, self._unit.connection
+        shared.entries.insert(connection, map(self._mapping.entry_values, entries))
+        rows = [(self._account_id, bytearray(each.key), each.sequence) for each in claims]
+        connection.executemany(self._writes.add_claim.sql, rows)
         self._reverse([each for each in entries if each.correction is Correction.REVERSAL])
         self._project(entries)
         last = entries[-1]
         self._head = Head(last.sequence, last.recorded_at, last.chain)
         recorded_at = self._mapping.bound(last.recorded_at)
-        self._execute(writes.move_head, sequence=last.sequence, recorded_at=recorded_at, chain=last.chain)
+        self._execute(self._writes.move_head, sequence=last.sequence, recorded_at=recorded_at, chain=last.chain)
 
     async def record(self, kind: str, record_id: str) -> Record | None:
         row = next(self._rows(self._writes.record, kind=kind, record_id=record_id), None)
@@ -124,6 +117,16 @@ class SqliteTransaction:
         self._execute(self._writes.drop_key, id=key.id)
         self._execute(self._writes.add_key, **self._mapping.key_values(key))
 
+    async def export(self, export_id: str) -> Export | None:
+        row = next(self._rows(self._shared.exports.one, id=export_id), None)
+        return None if row is None else export_of(row, self._shared.dialect)
+
+    async def put_export(self, export: Export, subtrees: bytes = b"") -> None:
+        if export.account_id != self._account_id:
+            raise ValueError("an export of another account")
+        self._execute(self._shared.exports.drop, id=export.id)
+        self._execute(self._shared.exports.add, **export_values(export, subtrees, self._shared.dialect))
+
     def _reverse(self, reversals: Sequence[Entry]) -> None:
         rows = [(self._account_id, each.corrects, each.sequence) for each in reversals]
         try:
@@ -133,14 +136,16 @@ class SqliteTransaction:
 
     def _project(self, entries: Sequence[Entry]) -> None:
         """Bring the catalogue up to date. Stubs come first: a record described after it was named takes over where that was."""
-        account_id, mapping = self._account_id, self._mapping
-        named = [each for each in stubs(entries) if not self._known.has(account_id, each)]
-        described = [record for record in map(carried, entries) if record is not None]
-        for statement, records in ((self._writes.add_stub, named), (self._writes.add_version, described)):
-            rows = [statement.bind(mapping.record_values(account_id, each)) for each in records]
-            self._unit.connection.executemany(statement.sql, rows)
-        if named or described:
-            self._unit.when_committed(lambda: self._known.add(account_id, [*named, *described]))
+        account_id, known = self._account_id, self._shared.known
+        named = {key: entry for key, entry in first_named(entries).items() if not known.has(account_id, *key)}
+        self._add_records(self._writes.add_stub, [stub(*key, entry) for key, entry in named.items()])
+        self._add_records(self._writes.add_version, [record for record in map(carried, entries) if record is not None])
+        if named:
+            self._unit.when_committed(lambda: known.add(account_id, named))
+
+    def _add_records(self, statement: Statement, records: Sequence[Record]) -> None:
+        rows = [statement.bind(self._mapping.record_values(self._account_id, each)) for each in records]
+        self._unit.connection.executemany(statement.sql, rows)
 
     def _listed(self, statement: Callable[[int], Statement], values: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
         for first in range(0, len(values), WIDEST):
