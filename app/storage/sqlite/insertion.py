@@ -1,7 +1,7 @@
 """Inserting rows fast: without their nulls.
 
-CPython's sqlite3 looks for an adapter of every value that is not exactly an int, float, str or bytearray: that takes 0.7 µs for bytes
-and 0.9 µs for None, against 0.1 µs for binding the others. An entry has some twenty nulls. A column that is left out is null.
+CPython's sqlite3 looks for an adapter of every value that is not exactly an int, float, str or bytearray: that takes 0.7 µs for
+bytes and 0.9 µs for None, against 0.1 µs for binding the others. An entry has some twenty nulls; a column left out is null.
 """
 
 from __future__ import annotations
