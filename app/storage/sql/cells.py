@@ -2,35 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, and_, bindparam, case, func, literal_column, select
+from sqlalchemy import BigInteger, ColumnElement, and_, bindparam, func, literal_column, select
 
 from app.domain.entry import EntryKind
-from app.domain.instant import from_micros
 from app.domain.period import Period
 from app.question.filters import Filters
 from app.question.fold import Cell
 from app.question.groups import Groups
 from app.storage.sql.conditions import Shape, conditions, gathering_lead, shape_of, values_of
-from app.storage.sql.dialect import Dialect, Statement, compile_statement
+from app.storage.sql.dialect import Cut, Dialect, Statement, compile_statement
 from app.storage.sql.tables import reversals
-
-MOST_RUNS = 256
-"""Runs of buckets in one statement. A question with more is asked in parts, which are apart in time and so share no cell."""
-Run = tuple[int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
 class CellShape:
-    """What of the question decides the text of the statement; of each run of buckets, whether it has more than one."""
+    """What of the question decides the text of the statement."""
 
     filters: Shape
     by: tuple[str, ...]
-    runs: tuple[bool, ...] | None
+    by_bucket: bool
+    cut: Hashable
 
 
 class CellReads:
@@ -47,12 +43,10 @@ class CellReads:
         if question.buckets is None:
             yield self._part(question.filters, by, None, scope)
             return
-        runs = question.buckets.runs()
-        for first in range(0, len(runs), MOST_RUNS):
-            part = runs[first : first + MOST_RUNS]
-            period = _clipped(question.filters.period, part)
+        for cut in self._dialect.cuts(question.buckets):
+            period = _common(question.filters.period, cut.period)
             if period is not None:
-                yield self._part(question.filters.within(period), by, part, scope)
+                yield self._part(question.filters.within(period), by, cut, scope)
 
     def cell(self, row: Sequence[Any], question: Groups) -> Cell:
         """The cell that a row holds."""
@@ -63,7 +57,7 @@ class CellReads:
         sums = row[keys + 9 :]
         width = len(sums) // 2
         return Cell(
-            bucket=from_micros(row[0]) if at else None,
+            bucket=None if question.buckets is None else dialect.bucket_start(row[0], question.buckets),
             dimensions=tuple(row[at:keys]),
             unit=unit,
             currency=currency,
@@ -79,20 +73,18 @@ class CellReads:
         )
 
     def _part(
-        self, filters: Filters, by: tuple[str, ...], runs: Sequence[Run] | None, scope: dict[str, Any]
+        self, filters: Filters, by: tuple[str, ...], cut: Cut | None, scope: dict[str, Any]
     ) -> tuple[Statement, dict[str, Any]]:
+        shape = CellShape(shape_of(filters, (EntryKind.USAGE,)), by, cut is not None, None if cut is None else cut.shape)
         values = scope | values_of(filters, self._dialect)
-        for at, (first, step, _) in enumerate(runs or ()):
-            values |= {f"first_{at}": first, f"step_{at}": step}
-        folded = None if runs is None else tuple(count > 1 for _, _, count in runs)
-        return self._statement(CellShape(shape_of(filters, (EntryKind.USAGE,)), by, folded)), values
+        return self._statement(shape), values if cut is None else {**values, **cut.values}
 
     def _compiled(self, shape: CellShape) -> Statement:
         dialect = self._dialect
         entries = dialect.entries
         keys: list[ColumnElement[Any]] = [entries.c[name] for name in (*shape.by, "unit", "currency")]
-        if shape.runs is not None:
-            keys.insert(0, _bucket(dialect.micros(entries.c.occurred_at), shape.runs, 0, len(shape.runs)).label("bucket"))
+        if shape.by_bucket:
+            keys.insert(0, dialect.bucket(entries.c.occurred_at, shape.cut).label("bucket"))
         twice: ColumnElement[int] = literal_column("2")
         takes_back = entries.c.correction == literal_column("'reversal'")
         # Read from the key of `reversals`, which is small: most entries are never corrected.
@@ -119,27 +111,15 @@ class CellReads:
             .select_from(entries.outerjoin(reversals, taken_back))
             .where(*conditions(dialect, shape.filters, gathering_lead(shape.filters)))
             # By its name, so that the engine computes a row's bucket once.
-            .group_by(*([literal_column("bucket"), *keys[1:]] if shape.runs is not None else keys))
+            .group_by(*([literal_column("bucket"), *keys[1:]] if shape.by_bucket else keys))
         )
         return compile_statement(found, dialect)
 
 
-def _bucket(moment: ColumnElement[int], runs: Sequence[bool], low: int, high: int) -> ColumnElement[int]:
-    """The first instant of the bucket that holds `moment`, by halving the runs and then by arithmetic."""
-    if high - low == 1:
-        first = bindparam(f"first_{low}", type_=BigInteger)
-        if not runs[low]:
-            return first
-        return moment - (moment - first) % bindparam(f"step_{low}", type_=BigInteger)
-    middle = (low + high) // 2
-    upper = bindparam(f"first_{middle}", type_=BigInteger)
-    return case((moment < upper, _bucket(moment, runs, low, middle)), else_=_bucket(moment, runs, middle, high))
-
-
-def _clipped(period: Period, runs: Sequence[Run]) -> Period | None:
-    """The part of `period` that these runs cut; None if that is nothing."""
-    first, step, count = runs[-1]
-    start, end = from_micros(runs[0][0]), from_micros(first + step * count)
-    start = start if period.start is None else max(start, period.start)
-    end = end if period.end is None else min(end, period.end)
+def _common(one: Period, other: Period) -> Period | None:
+    """The time that both periods hold; None if that is nothing. `other` is closed."""
+    assert other.start is not None
+    assert other.end is not None
+    start = other.start if one.start is None else max(one.start, other.start)
+    end = other.end if one.end is None else min(one.end, other.end)
     return Period(start, end) if start < end else None

@@ -102,6 +102,7 @@ def conditions(dialect: Dialect, shape: Shape, lead: str) -> Iterator[ColumnElem
     yield columns.account_id == bindparam("account_id")
     yield sequence > bindparam("above", type_=BigInteger)
     yield sequence <= bindparam("upto", type_=BigInteger)
+    yield from dialect.bounds()
     if lead == NOT_USAGE:
         yield columns.kind != literal_column("'usage'")  # said as the partial index says it
     if shape.kinds is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -11,6 +11,8 @@ from typing import Any, Protocol
 from sqlalchemy import ColumnElement, Table
 from sqlalchemy.engine import Dialect as Compiler
 from sqlalchemy.sql import ClauseElement
+
+from app.domain.period import Buckets, Period
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,15 @@ class Statement:
         """The parameters for one execution."""
         constants = self.constants
         return tuple([values[name] if name in values else constants[name] for name in self.names])
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """Part of a question by buckets: what decides its statement's text, its own parameters, and the time that it covers."""
+
+    shape: Hashable
+    values: Mapping[str, Any]
+    period: Period
 
 
 class Dialect(Protocol):
@@ -52,8 +63,20 @@ class Dialect(Protocol):
         """Bytes as a parameter, in the form that the driver takes fastest."""
         ...
 
-    def micros(self, column: ColumnElement[Any]) -> ColumnElement[int]:
-        """The expression for whole microseconds since 1970 of an instant."""
+    def cuts(self, buckets: Buckets) -> Iterator[Cut]:
+        """The parts in which a question by these buckets is asked: apart in time, so that no cell is counted twice."""
+        ...
+
+    def bucket(self, moment: ColumnElement[Any], shape: Hashable) -> ColumnElement[Any]:
+        """The expression for the bucket of an instant, in a part of that shape."""
+        ...
+
+    def bucket_start(self, value: Any, buckets: Buckets) -> datetime:
+        """The first instant of a bucket, from what `bucket` gave for it."""
+        ...
+
+    def bounds(self) -> Iterable[ColumnElement[bool]]:
+        """What every question for entries is bounded by beside account and sequence, where the engine cuts the table in parts."""
         ...
 
     def unindexed(self, column: ColumnElement[Any]) -> ColumnElement[Any]:

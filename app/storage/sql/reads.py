@@ -51,7 +51,8 @@ class Reads:
             lead = SEQUENCE  # what is older than some instant is most of a ledger: better to skip what is newer
         found = select(entries.c.sequence).where(*conditions(self._dialect, shape, lead))
         sequences = self._ordered(found, descending).correlate(None)
-        rows = self._rows().where(entries.c.account_id == bindparam("account_id"), entries.c.sequence.in_(sequences))
+        own = (entries.c.account_id == bindparam("account_id"), *self._dialect.bounds())
+        rows = self._rows().where(*own, entries.c.sequence.in_(sequences))
         return self._compiled(rows.order_by(entries.c.sequence.desc() if descending else entries.c.sequence))
 
     def _count(self, shape: Shape) -> Statement:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, Table, func
+from sqlalchemy import BigInteger, ColumnElement, Integer, Table, func, type_coerce
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import Dialect as Compiler
 from sqlalchemy.orm import registry
@@ -17,7 +18,9 @@ from sqlmodel import Field, SQLModel
 
 from app.domain.decimal import scaled, unscaled
 from app.domain.instant import from_micros, to_micros
+from app.domain.period import Buckets
 from app.storage.sql.tables import STRICT, EntryRow, entry_indexes, table_of
+from app.storage.sqlite.runs import bucket, cuts
 
 LIMBS = ("28", "18", "9", "0")
 """The powers of ten that the integers of a decimal weigh, of the number scaled by 10**18, greatest first."""
@@ -56,8 +59,16 @@ class SqliteDialect:
     # See `app.storage.sqlite.insertion` for why not bytes.
     blob = bytearray
 
-    def micros(self, column: ColumnElement[Any]) -> ColumnElement[int]:
-        return column
+    cuts = staticmethod(cuts)
+
+    def bucket(self, moment: ColumnElement[Any], shape: Any) -> ColumnElement[int]:
+        return bucket(type_coerce(moment, BigInteger), shape)
+
+    def bucket_start(self, value: int, buckets: Buckets) -> datetime:
+        return from_micros(value)
+
+    def bounds(self) -> tuple[ColumnElement[bool], ...]:
+        return ()
 
     def unindexed(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
         # A unary plus changes nothing but that the term is not used with an index (sqlite.org/optoverview.html).
