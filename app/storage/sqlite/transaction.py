@@ -15,11 +15,11 @@ from app.ports import Claim, Head, Transaction
 from app.storage.sql.conditions import repeated
 from app.storage.sql.dialect import Dialect, Statement
 from app.storage.sql.exports import ExportStatements, export_of, export_values
+from app.storage.sql.known import Known
 from app.storage.sql.mapping import Mapping
 from app.storage.sql.projection import carried, first_named, stub
 from app.storage.sql.writes import WIDEST, Writes, width
 from app.storage.sqlite.insertion import Insertion
-from app.storage.sqlite.known import Known
 from app.storage.sqlite.writer import Unit
 
 T = TypeVar("T")
