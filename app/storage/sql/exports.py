@@ -46,7 +46,7 @@ def export_of(row: Sequence[Any], dialect: Dialect) -> Export:
 
 
 class ExportStatements:
-    """The statements for one engine, each compiled when it is first needed. Parameters are named as the columns except where told."""
+    """The statements for one engine, each compiled when first needed. Parameters are named as the columns except where told."""
 
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect

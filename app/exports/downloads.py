@@ -1,0 +1,42 @@
+"""Handing out the file of an export: always the same bytes, and every time an entry in the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import structlog
+
+from app.domain.account import Principal
+from app.domain.errors import ExportNotReady, Unavailable
+from app.domain.export import Export, ExportStatus
+from app.exports.register import find
+from app.ledger.acts import append_act
+from app.ledger.commands import Rules
+from app.ports import Files, Store, Transaction
+
+_log = structlog.stdlib.get_logger("gateway.exports")
+
+
+async def opened(
+    store: Store, files: Files, principal: Principal, export_id: str, *, rules: Rules
+) -> tuple[Export, AsyncIterator[bytes]]:
+    """The export and its file's bytes in chunks, once `export.downloaded` is recorded. Needs `report:export`.
+
+    Raises NotFound, ExportNotReady, and Unavailable for a file that is not there in its full length; then nothing is recorded.
+    """
+    export = await find(store, principal, export_id)
+    if export.status is ExportStatus.FAILED:
+        raise ExportNotReady(f"export {export.id} failed and has no file", detail=export.reason)
+    if export.status is not ExportStatus.READY or export.file is None:
+        raise ExportNotReady(f"export {export.id} is {export.status.value}; its status tells when it is ready")
+    size = await files.size(export.file)
+    if size != export.size:
+        _log.error("the file of an export is not as it was made", export=export.id, file=export.file, size=size)
+        raise Unavailable(f"the file of export {export.id} is missing or damaged; freeze the report again as of {export.as_of}")
+    facts = {"kind": "export", "id": export.id, "digest": export.digest, "artifact_digest": export.artifact_digest}
+
+    async def body(tx: Transaction) -> None:
+        await append_act(tx, export.account_id, "export.downloaded", facts, actor=principal.actor, rules=rules)
+
+    await store.transact(export.account_id, body)
+    return export, files.read(export.file)

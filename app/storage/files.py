@@ -1,0 +1,137 @@
+"""Files in a local folder: written aside, then made to appear whole.
+
+A crash at any point leaves either no file or all of it under its name; what was being written stays aside under a name that
+is no file's, and is removed once it is a day old. Several processes may share the folder.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import os
+import re
+import secrets
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import BinaryIO
+
+from app.domain.errors import Unavailable
+
+CHUNK = 256 * 1024
+"""Bytes read at once."""
+_ASIDE = ".draft-"
+_DAY = 86_400
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}", re.ASCII)
+
+
+async def open_files(folder: Path) -> LocalFiles:
+    """The files in that folder, which is made if it is missing. Raises Unavailable."""
+    try:
+        await asyncio.to_thread(_prepare, folder)
+    except OSError as error:
+        raise _unavailable(error) from error
+    return LocalFiles(folder)
+
+
+class LocalFiles:
+    """See `app.ports.Files`."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    async def create(self) -> LocalDraft:
+        aside = self._folder / f"{_ASIDE}{secrets.token_hex(12)}"
+        try:
+            return LocalDraft(aside, await asyncio.to_thread(aside.open, "xb"))
+        except OSError as error:
+            raise _unavailable(error) from error
+
+    async def size(self, name: str) -> int | None:
+        try:
+            found = await asyncio.to_thread(os.stat, self._path(name))
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise _unavailable(error) from error
+        return found.st_size
+
+    async def read(self, name: str) -> AsyncIterator[bytes]:
+        try:
+            file = await asyncio.to_thread(self._path(name).open, "rb")
+            with file:
+                while chunk := await asyncio.to_thread(file.read, CHUNK):
+                    yield chunk
+        except OSError as error:
+            raise _unavailable(error) from error
+
+    async def delete(self, name: str) -> None:
+        try:
+            await asyncio.to_thread(self._path(name).unlink, missing_ok=True)
+        except OSError as error:
+            raise _unavailable(error) from error
+
+    def _path(self, name: str) -> Path:
+        if not _NAME.fullmatch(name):
+            raise ValueError(f"not the name of a file: {name!r}")
+        return self._folder / name
+
+
+class LocalDraft:
+    """See `app.ports.Draft`."""
+
+    def __init__(self, path: Path, file: BinaryIO) -> None:
+        self._path = path
+        self._file = file
+
+    async def write(self, data: bytes) -> None:
+        try:
+            await asyncio.to_thread(self._file.write, data)
+        except OSError as error:
+            raise _unavailable(error) from error
+
+    async def keep(self, name: str) -> None:
+        if not _NAME.fullmatch(name):
+            raise ValueError(f"not the name of a file: {name!r}")
+        try:
+            await asyncio.to_thread(self._appear, self._path.with_name(name))
+        except OSError as error:
+            raise _unavailable(error) from error
+
+    def drop(self) -> None:
+        with contextlib.suppress(OSError):
+            self._file.close()
+        with contextlib.suppress(OSError):
+            self._path.unlink(missing_ok=True)
+
+    def _appear(self, target: Path) -> None:
+        with self._file as file:
+            file.flush()
+            os.fsync(file.fileno())
+        self._path.replace(target)
+        _sync_folder(target.parent)
+
+
+def _prepare(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for aside in folder.glob(f"{_ASIDE}*"):
+        # Another process of this store may be writing one now: what it writes is young.
+        with contextlib.suppress(OSError):
+            if time.time() - aside.stat().st_mtime > _DAY:
+                aside.unlink()
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the folder's own entries durable: without this a new name may be lost with the power."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _unavailable(error: OSError) -> Unavailable:
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    word = "there is no room left for files of exports" if full else "the folder of exports' files cannot be used"
+    return Unavailable(word, detail=error.strerror)
