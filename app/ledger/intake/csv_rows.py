@@ -1,0 +1,126 @@
+"""Items of CSV (RFC 4180) with a header row: each row becomes an object of its cells, all of them texts."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+from collections import deque
+from collections.abc import Iterator, Sequence
+
+from app.domain.errors import InvalidBody, InvalidEvent
+from app.ledger.intake.item import LARGEST_ITEM, REJECTED, TOO_LARGE, Item, too_large
+
+_KEPT = 1_000
+"""Characters of an over-long line that are kept to tell which it was."""
+_QUOTES = "has a quote that is never closed, or one in a cell that is not enclosed in quotes"
+
+
+class CsvReader:
+    """See `Reader`. A row ends at a line end outside quotes, so a quoted cell may hold line ends.
+
+    A row that cannot be read, or whose cells are more or fewer than the header's, is one rejected item. Where a quote is never
+    closed, only the line with that quote is lost: reading goes on with the line after it.
+    """
+
+    def __init__(self) -> None:
+        # Bytes that are no UTF-8 become halves of surrogate pairs, so that a row with some of them is rejected alone.
+        self._utf8 = codecs.getincrementaldecoder("utf-8")(errors="surrogateescape")
+        self._rest = ""
+        self._row: list[str] = []
+        """The lines of the row that is being read: several where a quoted cell holds line ends."""
+        self._quotes = 0
+        self._size = 0
+        self._line = 1
+        self._index = 0
+        self._marked = False
+        self.columns: tuple[str, ...] = ()
+        """The header's, without the one that says why a row was rejected; empty until the header is read."""
+
+    def feed(self, data: bytes) -> Iterator[Item]:
+        lines = (self._rest + self._utf8.decode(data)).split("\n")
+        # An over-long line stays over-long, however much of it is still to come, and takes no more room.
+        self._rest = lines.pop()[: LARGEST_ITEM + 1]
+        return self._items(lines, final=False)
+
+    def finish(self) -> Iterator[Item]:
+        last = self._rest + self._utf8.decode(b"", final=True)
+        yield from self._items([last] if last else [], final=True)
+        if not self.columns:
+            raise InvalidBody("the CSV text has no header row")
+
+    def _items(self, lines: Sequence[str], *, final: bool) -> Iterator[Item]:
+        waiting = deque(lines)
+        while waiting:
+            line = waiting.popleft()
+            self._row.append(line)
+            self._quotes += line.count('"')
+            self._size += len(line) + 1
+            # Quotes enclose a cell or are doubled within one: where a row ends, their number is even.
+            unended = self._quotes & 1 == 1 and self._size <= LARGEST_ITEM and (waiting or not final)
+            if unended:
+                continue
+            item, used = self._ended()
+            waiting.extendleft(reversed(self._row[used:]))
+            self._row, self._quotes, self._size = [], 0, 0
+            self._line += used
+            if item is not None:
+                yield item
+
+    def _ended(self) -> tuple[Item | None, int]:
+        """What the lines of the row are, and how many of them that takes."""
+        text = "\n".join(self._row)
+        if not self.columns:
+            self._begin(text)
+            return None, len(self._row)
+        if not text or text == "\r":
+            return None, 1
+        cells = None if self._quotes & 1 or too_large(text) else _cells(text)
+        if cells is not None and len(cells) == len(self.columns) + self._marked and not _broken_utf8(text):
+            self._index += 1
+            # Not strict: the mark of a rejects file has no column here.
+            return Item(self._index - 1, self._line, dict(zip(self.columns, cells, strict=False))), len(self._row)
+        if cells is None:
+            line = self._row[0].removesuffix("\r")
+            if too_large(line):
+                return self._rejected(TOO_LARGE, [line[:_KEPT]]), 1
+            return self._rejected(_QUOTES, [line]), 1
+        told = cells[:-1] if self._marked else cells
+        if len(told) != len(self.columns):
+            reason = f"has {len(told)} cells, the header has {len(self.columns)}"
+        else:
+            reason = "is not UTF-8"
+        return self._rejected(reason, told), len(self._row)
+
+    def _rejected(self, reason: str, cells: list[str]) -> Item:
+        self._index += 1
+        return Item(self._index - 1, self._line, None, InvalidEvent("", reason), cells)
+
+    def _begin(self, text: str) -> None:
+        cells = None if too_large(text) else _cells(text.removeprefix("\ufeff"))
+        if not cells or _broken_utf8(text):
+            raise InvalidBody("the CSV text has no header row that can be read")
+        if cells[-1] == REJECTED and len(cells) > 1:
+            self._marked = True
+            cells = cells[:-1]
+        if len(set(cells)) != len(cells):
+            twice = next(name for name in cells if cells.count(name) > 1)
+            raise InvalidBody(f"the header of the CSV text has the column {twice[:64]!r} twice")
+        self.columns = tuple(cells)
+
+
+def _cells(text: str) -> list[str] | None:
+    """The cells of a row; None where its quotes make none."""
+    try:
+        return next(csv.reader((text,), strict=True), [])
+    except csv.Error:
+        return None
+
+
+def _broken_utf8(text: str) -> bool:
+    if text.isascii():
+        return False
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
