@@ -15,11 +15,14 @@ from hypothesis import settings
 
 from app.domain.account import Account, Permission, Principal
 from app.ledger.commands import Rules
-from app.ports import Store
+from app.ports import Files, Store
+from app.storage.files import open_files
 from app.storage.memory import open_memory
 from tests.events import START
 
 ENGINES = ["memory", "sqlite"]
+DURABLE = [engine for engine in ENGINES if engine != "memory"]
+"""The engines that keep what they hold: `@pytest.mark.parametrize("engine", DURABLE)` runs a test on these alone."""
 
 # The same examples in every run; `--hypothesis-profile=search` looks for new ones.
 settings.register_profile("fixed", derandomize=True, deadline=None, database=None)
@@ -81,6 +84,12 @@ async def store(engine: str, tmp_path: Path) -> AsyncIterator[Store]:
     opened = await open_engine(engine, tmp_path)
     yield opened
     await opened.close()
+
+
+@pytest.fixture
+async def files(tmp_path: Path) -> Files:
+    """An empty folder for the files of exports."""
+    return await open_files(tmp_path / "artifacts")
 
 
 @pytest.fixture
