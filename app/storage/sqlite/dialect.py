@@ -8,8 +8,9 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Integer, Table, func, type_coerce
+from sqlalchemy import BigInteger, ColumnElement, FromClause, Integer, Table, func, type_coerce
 from sqlalchemy.dialects import sqlite
+from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
 from sqlalchemy.engine import Dialect as Compiler
 from sqlalchemy.orm import registry
 from sqlalchemy.sql.elements import UnaryExpression
@@ -48,11 +49,24 @@ class EntryTable(Own, EntryRow, table=True):
     charge_0: int | None = Field(default=None, sa_type=Integer)
 
 
+class _Compiler(SQLiteCompiler):
+    """Writes hints as they are given, which SQLAlchemy leaves out for SQLite: there they are INDEXED BY."""
+
+    def get_from_hint_text(self, table: FromClause, text: str | None) -> str | None:
+        return text
+
+
+def _compiler() -> Compiler:
+    dialect = sqlite.dialect(paramstyle="qmark")
+    dialect.statement_compiler = _Compiler
+    return dialect
+
+
 class SqliteDialect:
     """See `app.storage.sql.dialect.Dialect`."""
 
     entries: Table = table_of(EntryTable)
-    compiler: Compiler = sqlite.dialect(paramstyle="qmark")
+    compiler: Compiler = _compiler()
 
     bound = staticmethod(to_micros)
     moment = staticmethod(from_micros)
