@@ -14,10 +14,12 @@ from app.access.doorkeeper import Doorkeeper
 from app.api.factory import create_app
 from app.api.services import Services
 from app.domain.errors import GatewayError
+from app.exports.jobs import Worker
 from app.ledger.commands import Rules
 from app.observability.logs import configure
-from app.ports import Store
+from app.ports import Files, Store
 from app.settings import LogFormat, Settings
+from app.storage.files import open_files
 from app.storage.sqlite import open_sqlite
 
 _FLUSH_SECONDS = 5.0
@@ -27,6 +29,11 @@ async def open_store(settings: Settings) -> Store:
     """The store that the settings name, made and migrated where that is needed. Raises Unavailable."""
     settings.database_path.parent.mkdir(parents=True, exist_ok=True)
     return await open_sqlite(settings.database_path)
+
+
+async def open_artifacts(settings: Settings) -> Files:
+    """The folder of the exports' files, made if it is missing. Raises Unavailable."""
+    return await open_files(settings.artifacts_path)
 
 
 def configure_logs(settings: Settings) -> None:
@@ -43,13 +50,22 @@ def rules_of(settings: Settings) -> Rules:
 async def opened_services(settings: Settings, *, demo_token: str | None = None) -> AsyncIterator[Services]:
     """Everything that the doors need, for as long as the context lasts."""
     store = await open_store(settings)
+    try:
+        files = await open_artifacts(settings)
+    except GatewayError:
+        await store.close()
+        raise
+    rules = rules_of(settings)
     doorkeeper = Doorkeeper(store)
-    flushing = asyncio.create_task(_flush(doorkeeper))
+    worker = Worker(store, files, rules=rules)
+    tasks = [asyncio.create_task(_flush(doorkeeper)), asyncio.create_task(worker.run())]
     try:
         yield Services(
             store=store,
+            files=files,
+            notify_exports=worker.notify,
             doorkeeper=doorkeeper,
-            rules=rules_of(settings),
+            rules=rules,
             public_url=settings.url(),
             version=version("usage-gateway"),
             trusted_proxies=settings.trusted_proxies,
@@ -57,9 +73,10 @@ async def opened_services(settings: Settings, *, demo_token: str | None = None) 
             demo_token=demo_token,
         )
     finally:
-        flushing.cancel()
-        with suppress(asyncio.CancelledError):
-            await flushing
+        for task in tasks:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
         with suppress(Exception):
             await doorkeeper.flush()
         await store.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
@@ -9,7 +10,7 @@ from starlette.types import Scope
 
 from app.access.doorkeeper import Doorkeeper
 from app.ledger.commands import Rules
-from app.ports import Store
+from app.ports import Files, Store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,6 +18,8 @@ class Services:
     """All that a door needs. Doors reach it through the application that they stand in, see `services_of`."""
 
     store: Store
+    files: Files
+    """Where exports keep their files."""
     doorkeeper: Doorkeeper
     rules: Rules
     public_url: str
@@ -28,6 +31,8 @@ class Services:
     """Origins whose pages may call from a browser; `*` for any."""
     demo_token: str | None = None
     """A token that the GraphiQL page sends from the start; only ever that of a demonstration account."""
+    notify_exports: Callable[[], None] = lambda: None
+    """Tells the worker that an export was frozen which is not yet made. Without a worker, it stays pending."""
 
 
 def services_of(scope: Scope) -> Services:
