@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from functools import partial
 
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.api import health
+from app.api import health, openapi
+from app.api.envelope import failure
 from app.api.errors import INTERNAL, INTERNAL_MESSAGE, code_for_status, headers_of, phrase_for_status, status_of
 from app.api.graphql.page import STATIC_PATH, Bundle
 from app.api.graphql.view import View
-from app.api.request_id import HEADER, RequestIds, request_id
+from app.api.head import Heads
+from app.api.request_id import HEADER, RequestIds
 from app.api.services import Services
+from app.api.vendors import reports_v1
 from app.domain.errors import GatewayError
-from app.domain.instant import format_instant, now
+from app.observability.metrics import Measured
 
 _log = structlog.stdlib.get_logger("gateway.api")
 
@@ -35,18 +37,23 @@ def create_app(services: Services) -> FastAPI:
         docs_url=None,  # both pages would be fetched from elsewhere
         redoc_url=None,
         redirect_slashes=False,
+        openapi_url=openapi.PATH,
     )
+    app.openapi = partial(openapi.document, app)  # type: ignore[method-assign]
     app.state.services = services
     app.add_exception_handler(GatewayError, _on_gateway_error)
     app.add_exception_handler(HTTPException, _on_http_exception)
     app.add_exception_handler(RequestValidationError, _on_malformed)
     app.include_router(health.router)
+    app.include_router(reports_v1.router)
     # Not through FastAPI's own request stack, which costs a fifth of a millisecond.
     app.router.routes.append(Route("/graphql", View()))
     app.router.routes.append(Mount(STATIC_PATH, Bundle()))
     app.router.routes.append(Route("/", _welcome, include_in_schema=False))
     # The last one added is the outermost.
     app.add_middleware(Masking)
+    app.add_middleware(Heads)
+    app.add_middleware(Measured)
     if services.cors_origins:
         app.add_middleware(
             CORSMiddleware,
@@ -81,19 +88,19 @@ class Masking:
             _log.exception("call failed")
             if begun:
                 raise  # half an answer is out already: the server breaks the connection off
-            await _failure(scope, 500, INTERNAL, INTERNAL_MESSAGE)(scope, receive, send)
+            await failure(scope, 500, INTERNAL, INTERNAL_MESSAGE)(scope, receive, send)
 
 
 async def _on_gateway_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, GatewayError)
-    return _failure(request.scope, status_of(error), error.code, error.message, error.detail, headers_of(error))
+    return failure(request.scope, status_of(error), error.code, error.message, error.detail, headers_of(error))
 
 
 async def _on_http_exception(request: Request, error: Exception) -> Response:
     """What the framework refuses by itself: an unknown route, a method that a route does not take."""
     assert isinstance(error, HTTPException)
     status = error.status_code
-    return _failure(request.scope, status, code_for_status(status), phrase_for_status(status), None, error.headers or {})
+    return failure(request.scope, status, code_for_status(status), phrase_for_status(status), None, error.headers or {})
 
 
 async def _on_malformed(request: Request, error: Exception) -> Response:
@@ -102,17 +109,9 @@ async def _on_malformed(request: Request, error: Exception) -> Response:
     first = error.errors()[0]
     where, *path = (str(each) for each in first["loc"])
     code = "VALIDATION_ERROR" if where == "body" else "INVALID_QUERY"
-    return _failure(request.scope, 422 if where == "body" else 400, code, f"{'.'.join(path) or where}: {first['msg']}")
+    return failure(request.scope, 422 if where == "body" else 400, code, f"{'.'.join(path) or where}: {first['msg']}")
 
 
 async def _welcome(_request: Request) -> Response:
     """People are led to GraphiQL, programs to the endpoint that serves it."""
     return RedirectResponse("/graphql")
-
-
-def _failure(
-    scope: Scope, status: int, code: str, message: str, detail: str | None = None, headers: Mapping[str, str] | None = None
-) -> Response:
-    error: dict[str, Any] = {"code": code, "message": message} | ({"detail": detail} if detail else {})
-    meta = {"request_id": request_id(scope), "timestamp": format_instant(now())}
-    return JSONResponse({"error": error, "meta": meta}, status, dict(headers or {}))

@@ -2,36 +2,72 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Literal
 
 from fastapi import APIRouter, Request
-from starlette.responses import JSONResponse, Response
+from pydantic import BaseModel, Field
+from starlette.responses import PlainTextResponse, Response
 
-from app.api.request_id import request_id
+from app.api.envelope import success
+from app.api.openapi import Meta, operation
 from app.api.services import services_of
 from app.domain.errors import Unavailable
-from app.domain.instant import format_instant, now
+from app.observability import metrics
 
 router = APIRouter(tags=["System"])
 
 
-@router.get("/health", operation_id="health", openapi_extra={"x-required-scopes": []})
-@router.get("/healthz", operation_id="healthz", openapi_extra={"x-required-scopes": []})
+class Health(BaseModel):
+    """How the gateway is."""
+
+    status: Literal["ok"]
+
+
+class HealthAnswer(BaseModel):
+    """All is well."""
+
+    data: Health
+    meta: Meta
+
+
+class Trouble(BaseModel):
+    """What the gateway waits for."""
+
+    status: Literal["unavailable"]
+    reason: str = Field(description="What is wrong, for people.")
+
+
+class TroubleAnswer(BaseModel):
+    """No calls should be sent here for now."""
+
+    data: Trouble
+    meta: Meta
+
+
+@router.get("/health", operation_id="health", response_model=HealthAnswer, openapi_extra=operation())
+@router.get("/healthz", operation_id="healthz", response_model=HealthAnswer, openapi_extra=operation())
 async def health(request: Request) -> Response:
     """The process lives."""
-    return _told(request, {"status": "ok"})
+    return success(request, {"status": "ok"})
 
 
-@router.get("/readyz", operation_id="readyz", openapi_extra={"x-required-scopes": []})
+@router.get(
+    "/readyz",
+    operation_id="readyz",
+    response_model=HealthAnswer,
+    responses={503: {"model": TroubleAnswer, "description": "The store cannot answer."}},
+    openapi_extra=operation(),
+)
 async def readyz(request: Request) -> Response:
     """The store can answer. Otherwise 503, with the reason beside the status: probes and the vendor's client read `data`."""
     try:
         await services_of(request.scope).store.ready()
     except Unavailable as error:
-        return _told(request, {"status": "unavailable", "reason": error.message}, 503)
-    return _told(request, {"status": "ok"})
+        return success(request, {"status": "unavailable", "reason": error.message}, status=503)
+    return success(request, {"status": "ok"})
 
 
-def _told(request: Request, data: dict[str, Any], status: int = 200) -> Response:
-    meta = {"request_id": request_id(request.scope), "timestamp": format_instant(now())}
-    return JSONResponse({"data": data, "meta": meta}, status)
+@router.get("/metrics", operation_id="getMetrics", response_class=PlainTextResponse, openapi_extra=operation())
+async def counted() -> Response:
+    """What is counted and timed, in Prometheus's text format."""
+    return Response(metrics.page(), media_type=metrics.MEDIA_TYPE)

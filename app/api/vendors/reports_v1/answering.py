@@ -1,0 +1,109 @@
+"""Writing answers: rows under the report's own column names, and a report's sections folded into one object."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import orjson
+
+from app.domain.decimal import plain
+from app.domain.instant import format_instant
+from app.reports.report import Column, Report, Section, columns_of
+from app.reports.totals import ChargeRow, GroupRow, Keys, QuantityRow
+
+CUT = frozenset({"groups", "corrections", "activities", "late_corrections"})
+"""Sections that `limit` cuts; the others are as long as they are."""
+ONE_ROW = frozenset({"license", "customer", "cover"})
+"""Sections that always have one row, and are told as an object. So is a total, which is known by having no keys."""
+PARTS: dict[type, str] = {QuantityRow: "quantities", ChargeRow: "charges"}
+"""Row types that belong to a group or a total and are told inside it."""
+_KEYS = frozenset(each.name for each in columns_of(Keys))
+
+
+def keys_of(section: Section) -> tuple[str, ...]:
+    """The columns that tell which group a row of the section is of."""
+    return tuple(each.name for each in section.columns if each.name in _KEYS)
+
+
+def is_object(section: Section) -> bool:
+    """Whether the section is told as an object and not as a list of rows."""
+    return section.name in ONE_ROW or (section.row is GroupRow and not keys_of(section))
+
+
+def own_columns(section: Section) -> tuple[Column, ...]:
+    """The columns that its rows are told with: a part leaves out the keys, which the group around it tells."""
+    return tuple(each for each in section.columns if section.row not in PARTS or each.name not in _KEYS)
+
+
+def told_rows(columns: Sequence[Column], rows: Iterable[Any]) -> list[dict[str, Any]]:
+    """Rows as JSON values: absent values are null, instants RFC 3339, decimals numbers with all their digits."""
+    return [{each.name: told(getattr(row, each.attribute), each) for each in columns} for row in rows]
+
+
+def told(value: Any, column: Column) -> Any:
+    """One value for orjson."""
+    if value is None:
+        return None
+    if isinstance(value, Decimal):
+        return orjson.Fragment(plain(value))  # orjson refuses decimals, and a float would lose digits
+    if isinstance(value, datetime):
+        return format_instant(value)
+    if column.json:
+        return orjson.Fragment(value)
+    return value
+
+
+class Folding:
+    """A report's object while its rows come in."""
+
+    def __init__(self, report: Report, limit: int) -> None:
+        self._limit = limit
+        self._rows: dict[str, list[dict[str, Any]]] = {}
+        self._groups: dict[str, dict[tuple[Any, ...], dict[str, Any]]] = {}
+        self._around: dict[str, Section] = {}
+        self._objects = frozenset(each.name for each in report.sections if is_object(each))
+        self.truncated: list[str] = []
+        """Names of the parts that have more rows than were asked for."""
+        group: Section | None = None
+        for section in report.sections:
+            if section.row in PARTS:
+                assert group is not None, f"section {section.name} of {report.name} follows no groups"
+                self._around[section.name] = group
+                continue
+            self._rows[section.name] = []
+            if section.row is GroupRow:
+                group = section
+                self._groups[section.name] = {}
+
+    def add(self, section: Section, batch: Sequence[Any]) -> None:
+        """Take in some rows of a section."""
+        rows = told_rows(own_columns(section), batch)
+        if section.row in PARTS:
+            self._put_inside(section, batch, rows)
+            return
+        into = self._rows[section.name]
+        if section.name in CUT and len(into) + len(rows) > self._limit:
+            rows = rows[: self._limit - len(into)]
+            if section.name not in self.truncated:
+                self.truncated.append(section.name)
+        if section.row is GroupRow:
+            names = keys_of(section)
+            for row, values in zip(batch, rows, strict=False):
+                values |= {part: [] for part in PARTS.values()}
+                self._groups[section.name][tuple(getattr(row, name) for name in names)] = values
+        into += rows
+
+    def told(self) -> dict[str, Any]:
+        """The sections as they stand, in the report's order."""
+        return {name: rows[0] if name in self._objects else rows for name, rows in self._rows.items()}
+
+    def _put_inside(self, section: Section, batch: Sequence[Any], rows: list[dict[str, Any]]) -> None:
+        group = self._around[section.name]
+        names = keys_of(group)
+        for row, values in zip(batch, rows, strict=True):
+            found = self._groups[group.name].get(tuple(getattr(row, name) for name in names))
+            if found is not None:  # else its group was cut off
+                found[PARTS[section.row]].append(values)

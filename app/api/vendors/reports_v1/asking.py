@@ -1,0 +1,64 @@
+"""Reading a query string: this contract's own rules first, then the vocabulary that every surface shares."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from app.api.vendors.reports_v1.vocabulary import BUCKETS, LARGEST_SEQUENCE, ReadRoute
+from app.domain.errors import InvalidQuery
+from app.reports.answer import AsOf
+from app.reports.parameters import Parameters, parse, parse_as_of
+from app.reports.report import DEFAULT_ROWS, MOST_ROWS
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One question: `limit` is the rows that a page or a part of a report may have, `cursor` the sequence that rows are below."""
+
+    parameters: Parameters
+    limit: int
+    cursor: int | None
+    as_of: AsOf
+
+
+def read(query: Iterable[tuple[str, str]], route: ReadRoute) -> Asked:
+    """What a query string asks of a route. Raises InvalidQuery naming the parameter that is unknown or malformed."""
+    given: dict[str, list[str]] = {}
+    for name, value in query:
+        given.setdefault(name, []).append(value)
+    # These three are not of the shared vocabulary, where a door decides how much it asks for and as of when.
+    own: dict[str, list[str]] = {
+        name: given.pop(name) for name in ("cursor", "limit", "as_of") if name in given and name in route.parameters
+    }
+    for name, values in given.items():
+        if name in route.parameters and not all(part for value in values for part in _parts(name, value)):
+            raise InvalidQuery(name, "is empty; leave it out instead")
+    if any(each not in BUCKETS for each in given.get("bucket", ()) if "bucket" in route.parameters):
+        raise InvalidQuery("bucket", f"must be {' or '.join(BUCKETS)}")
+    parameters = parse(given, route.parameters)
+    cursor, limit, as_of = (_single(own, name) for name in ("cursor", "limit", "as_of"))
+    return Asked(
+        parameters,
+        DEFAULT_ROWS if limit is None else min(_whole("limit", limit), MOST_ROWS),
+        None if cursor is None else _whole("cursor", cursor),
+        None if as_of is None else parse_as_of(as_of),
+    )
+
+
+def _parts(name: str, value: str) -> list[str]:
+    return [part.strip() for part in value.split(",")] if name == "group_by" else [value]
+
+
+def _single(given: dict[str, list[str]], name: str) -> str | None:
+    values = given.get(name, [])
+    if len(values) > 1:
+        raise InvalidQuery(name, "is given more than once")
+    return values[0] if values else None
+
+
+def _whole(name: str, text: str) -> int:
+    """A whole number from 1 to what a sequence can be at most; one beyond that says the same as the greatest."""
+    if not (text.isascii() and text.isdigit()) or not text.strip("0"):
+        raise InvalidQuery(name, "must be a whole number from 1")
+    return min(int(text), LARGEST_SEQUENCE) if len(text) < 20 else LARGEST_SEQUENCE

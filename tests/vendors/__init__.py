@@ -1,0 +1,1 @@
+"""The legacy contracts, asked as their callers ask them."""
