@@ -17,16 +17,15 @@ from zoneinfo import ZoneInfo
 
 from app.domain.account import Principal
 from app.domain.catalogue import RecordKind
-from app.domain.entry import EntryKind, event_ref
+from app.domain.entry import Entry, EntryKind
 from app.domain.errors import AlreadyCorrected
 from app.ledger import commands
 from app.ledger.catalogue import upsert
 from app.ledger.commands import Rules
-from app.ledger.outcome import Status
 from app.ports import Store
 
 DAYS = 92
-EVENTS_A_DAY = 600
+EVENTS_A_DAY = 330
 _ZONE = ZoneInfo("Europe/Berlin")
 _SEED = 20_260_401
 
@@ -40,15 +39,17 @@ class _Product:
     features: tuple[str, ...]
     digits: int
     """Digits after the point of its quantities."""
+    most: int
+    """The most that one event uses."""
 
 
 _PRODUCTS = (
-    _Product("prod_gateway", "API Gateway", "requests", Decimal("0.0004"), ("route_lookup", "transform", "cache_hit"), 0),
-    _Product("prod_identity", "Identity Check", "checks", Decimal("2.95"), ("pan_plus", "face_match", "address"), 0),
-    _Product("prod_storage", "Object Storage", "GB-hours", Decimal("0.00003"), ("hot", "archive"), 6),
-    _Product("prod_compute", "Batch Compute", "vCPU-hours", Decimal("0.045"), ("standard", "gpu"), 4),
-    _Product("prod_mail", "Transactional Mail", "messages", Decimal("0.0012"), ("send", "validate"), 0),
-    _Product("prod_maps", "Map Tiles", "requests", Decimal("0.00002"), ("raster", "vector", "geocode"), 0),
+    _Product("prod_gateway", "API Gateway", "requests", Decimal("0.0004"), ("route_lookup", "transform", "cache_hit"), 0, 400),
+    _Product("prod_identity", "Identity Check", "checks", Decimal("2.95"), ("pan_plus", "face_match", "address"), 0, 1),
+    _Product("prod_storage", "Object Storage", "GB-hours", Decimal("0.00003"), ("hot", "archive"), 6, 50),
+    _Product("prod_compute", "Batch Compute", "vCPU-hours", Decimal("0.045"), ("standard", "gpu"), 4, 24),
+    _Product("prod_mail", "Transactional Mail", "messages", Decimal("0.0012"), ("send", "validate"), 0, 40),
+    _Product("prod_maps", "Map Tiles", "requests", Decimal("0.00002"), ("raster", "vector", "geocode"), 0, 300),
 )
 _FIRST = (
     *("Acme", "Birch", "Cobalt", "Dune", "Ember", "Fjord", "Granite", "Harbor", "Indigo", "Juniper"),
@@ -90,11 +91,11 @@ async def fill(
         events = sorted(_events(draw, customers, day, begins), key=lambda each: str(each["occurred_at"]))
         events = [each for each in events if each["occurred_at"] < recorded_at]
         outcomes = await commands.record(store, principal, events, rules=rules, source="meter")
-        refs = [each.entry.sequence for each in outcomes if each.entry is not None and each.status is not Status.REJECTED]
+        recorded = [each.entry for each in outcomes if each.entry is not None]
         activities = [each for each in _activities(draw, customers, day, begins) if each["occurred_at"] < recorded_at]
         if activities:
             await commands.record(store, principal, activities, rules=rules, source="licensing", kind=EntryKind.ACTIVITY)
-        await _correct(store, principal, draw, refs, rules)
+        await _correct(store, principal, draw, recorded, rules)
         on_progress(day + 1, DAYS + 1)
 
 
@@ -162,9 +163,7 @@ def _events(draw: random.Random, customers: list[_Customer], day: int, begins: d
         if draw.random() < 0.01:
             occurred_at -= timedelta(days=draw.randrange(1, 4))  # reported days late
         status, message = (200, None) if draw.random() > 0.04 else draw.choice(_FAILURES)
-        amount = (
-            Decimal(draw.randrange(1, 400)) if product.digits == 0 else Decimal(draw.randrange(1, 10**8)).scaleb(-product.digits)
-        )
+        amount = Decimal(draw.randrange(1, product.most * 10**product.digits + 1)).scaleb(-product.digits)
         yield {
             "id": f"{day:03}-{number:05}",
             "occurred_at": occurred_at,
@@ -207,19 +206,18 @@ def _activities(draw: random.Random, customers: list[_Customer], day: int, begin
         }
 
 
-async def _correct(store: Store, principal: Principal, draw: random.Random, sequences: list[int], rules: Rules) -> None:
+async def _correct(store: Store, principal: Principal, draw: random.Random, recorded: list[Entry], rules: Rules) -> None:
     """Two or three of a day's events turn out wrong and are amended or retracted."""
-    for sequence in draw.sample(sequences, min(len(sequences), draw.choice((2, 3)))):
-        ref = event_ref(principal.account.id, sequence)
-        amount, retracted = draw.randrange(1, 400), draw.random() < 0.4
+    for entry in draw.sample(recorded, min(len(recorded), draw.choice((2, 3)))):
+        retracted = draw.random() < 0.4
+        # Halves of at most a dozen digits: the default context rounds none of them.
+        changes = {name: value / 2 for name in ("quantity", "charge") if (value := getattr(entry, name)) is not None}
         try:
             if retracted:
-                await commands.retract(store, principal, ref, rules=rules, reason="test traffic", actor=_ACTORS[0])
+                reason, actor = "test traffic", _ACTORS[0]
+                await commands.retract(store, principal, entry.event_ref, rules=rules, reason=reason, actor=actor)
             else:
-                changes = {"quantity": amount}
-                reason = "metered twice by the edge"
-                await commands.amend(
-                    store, principal, ref, changes, rules=rules, reason=reason, actor=_ACTORS[1], expected_version=1
-                )
+                said: dict[str, Any] = {"reason": "metered twice by the edge", "actor": _ACTORS[1], "expected_version": 1}
+                await commands.amend(store, principal, entry.event_ref, changes, rules=rules, **said)
         except AlreadyCorrected:
             continue  # by an earlier filling that was interrupted

@@ -37,8 +37,11 @@ def configure(level: str, *, as_json: bool) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
     for name in ("uvicorn", "uvicorn.error"):
         logging.getLogger(name).handlers[:] = []
         logging.getLogger(name).propagate = True
+    # How a migration goes about its work is for its own developers.
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     # The gateway writes its own access lines, with the request id.
     logging.getLogger("uvicorn.access").disabled = True
