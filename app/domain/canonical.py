@@ -20,7 +20,10 @@ SAFE_INTEGER = 2**53 - 1
 DEEPEST = 16
 LARGEST = 65_536
 """Bytes of the canonical encoding of one entry's additional data."""
+_LONGEST_KEY = 256
 _DECIMAL_KEY = "$decimal"
+_TELLING = (b"\\u0000", b'"$decimal"')
+"""What encoded bytes hold that have NUL or the reserved key in them, and others too."""
 
 
 def canonical_bytes(value: Any) -> bytes:
@@ -48,6 +51,13 @@ def additional_data(value: Any, field: str) -> str | None:
         raise InvalidEvent(field, "must be an object of keys and values")
     if not value:
         return None
+    if _plain(value, 1):
+        try:
+            encoded = canonical_bytes(value)
+        except orjson.JSONEncodeError:
+            encoded = b""  # half of a surrogate pair: the careful way finds where
+        if 0 < len(encoded) <= LARGEST and not any(sign in encoded for sign in _TELLING):
+            return encoded.decode()
     encoded = canonical_bytes(_allowed(value, field, 1))
     if len(encoded) > LARGEST:
         raise InvalidEvent(field, f"is larger than {LARGEST:,} bytes")
@@ -66,6 +76,19 @@ def check_text(text: str, field: str, *, longest: int) -> str:
         except UnicodeEncodeError:
             raise InvalidEvent(field, "contains half of a surrogate pair") from None
     return text
+
+
+def _plain(value: Any, depth: int) -> bool:
+    """Whether an object holds only what is encoded as it stands, at no great depth. Most do, and looking at types is quick."""
+    for key, item in value.items():
+        if type(key) is not str or len(key) > _LONGEST_KEY:
+            return False
+        kind = type(item)
+        if kind is str or item is None or kind is bool or (kind is int and -SAFE_INTEGER <= item <= SAFE_INTEGER):
+            continue
+        if kind is not dict or depth == DEEPEST or not _plain(item, depth + 1):
+            return False
+    return True
 
 
 def _allowed(value: Any, path: str, depth: int) -> Any:
@@ -87,7 +110,7 @@ def _allowed(value: Any, path: str, depth: int) -> Any:
         for key, item in value.items():
             if not isinstance(key, str):
                 raise InvalidEvent(path, "has a key that is not a string")
-            check_text(key, path, longest=256)
+            check_text(key, path, longest=_LONGEST_KEY)
             if key == _DECIMAL_KEY:
                 raise InvalidEvent(f"{path}.{key}", "is a reserved key")
             checked[key] = _allowed(item, f"{path}.{key}", depth + 1)

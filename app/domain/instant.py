@@ -12,6 +12,8 @@ _MICROSECOND = timedelta(microseconds=1)
 _RFC3339 = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?(?:([Zz])|([+-])(\d\d):?(\d\d))?", re.ASCII
 )
+_USUAL = re.compile(r"\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):\d\d:\d\d(?:\.\d{3}(?:\d{3})?)?Z", re.ASCII)
+"""How instants are mostly written: what the standard library reads by itself, several times faster."""
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
@@ -26,6 +28,11 @@ def parse_instant(text: object, field: str, *, zone_required: bool = True, error
     Digits past the microsecond are dropped. Without an offset the text is refused, or read as UTC where `zone_required` is false.
     Raises `error` naming `field`.
     """
+    if isinstance(text, str) and _USUAL.fullmatch(text):
+        try:
+            return datetime.fromisoformat(text)
+        except ValueError:
+            pass  # said below
     match = _RFC3339.fullmatch(text.strip()) if isinstance(text, str) and len(text) <= 64 else None
     if match is None:
         raise error(field, "is not an RFC 3339 date and time, such as 2026-04-01T00:00:00Z")
@@ -69,8 +76,8 @@ def as_utc(moment: datetime, field: str, *, error: type[InvalidInput] = InvalidE
 
 def format_instant(moment: datetime) -> str:
     """RFC 3339, UTC, always six digits of microseconds: `2026-04-01T00:00:00.000000Z`."""
-    # isoformat of an aware UTC datetime ends in +00:00; slicing is faster than stripping the zone first.
-    return moment.isoformat(timespec="microseconds")[:26] + "Z"
+    # Without its zone a datetime is written more than twice as fast.
+    return moment.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 def to_micros(moment: datetime) -> int:

@@ -56,6 +56,19 @@ FIELDS = frozenset(
 )
 """What a sender may say of an event."""
 
+_LONGEST: dict[str, int] = {
+    **dict.fromkeys(IDS, LONGEST_ID),
+    "id": 512,
+    "source": LONGEST_ID,
+    "action": 64,
+    "unit": 64,
+    "currency": 3,
+    "result_class": 64,
+    "message": LONGEST_TEXT,
+    "actor": LONGEST_TEXT,
+}
+"""Characters that each text may have."""
+
 RESERVED_PREFIXES = ("usage.", "export.", "key.", "entry.", "account.", "format.", "checkpoint.")
 _CATALOGUE_ACTIONS = frozenset(f"{kind}.updated" for kind in RecordKind)
 
@@ -129,47 +142,51 @@ def result_class_of(status_code: int | None) -> str | None:
 def _content(
     kind: EntryKind, fields: Mapping[str, Any], now: datetime, max_future: timedelta, source: str, action: str
 ) -> Content:
-    for name in fields:
-        if name not in FIELDS:
-            raise InvalidEvent(str(name)[:64], "is not a field of an event")
-    occurred_at = _occurred_at(fields.get("occurred_at"), now, max_future)
-    given_action = _text(fields, "action", 64) or action
+    texts: dict[str, str] = {}
+    for name, value in fields.items():
+        longest = _LONGEST.get(name)
+        if longest is None:
+            if name not in FIELDS:
+                raise InvalidEvent(str(name)[:64], "is not a field of an event")
+        elif value is not None and value != "":  # both mean that nothing was said
+            texts[name] = _text(value, name, longest)
+    said = texts.get
+    given_action = said("action") or action
     if not _ACTION.fullmatch(given_action):
         raise InvalidEvent("action", "must be lower-case words joined by points, such as usage.consumed")
     quantity = _number(fields, "quantity")
     charge = _number(fields, "charge")
-    unit = _text(fields, "unit", 64)
-    currency = _text(fields, "currency", 3)
+    currency = said("currency")
     if currency is not None and not _CURRENCY.fullmatch(currency):
         raise InvalidEvent("currency", "must be an ISO 4217 code of three capital letters, such as EUR")
     if charge is not None and currency is None:
         raise InvalidEvent("currency", "is missing: a charge has a currency")
     status_code = _status_code(fields.get("status_code"))
-    result_class = _text(fields, "result_class", 64) or result_class_of(status_code)
+    result_class = said("result_class") or result_class_of(status_code)
     if result_class is not None and not _WORD.fullmatch(result_class):
         raise InvalidEvent("result_class", "must be a lower-case word, such as success or client_error")
     return Content(
         kind=kind,
         action=given_action,
-        source=_text(fields, "source", LONGEST_ID) or source,
-        occurred_at=occurred_at,
-        product_id=_text(fields, "product_id", LONGEST_ID),
-        customer_id=_text(fields, "customer_id", LONGEST_ID),
-        license_id=_text(fields, "license_id", LONGEST_ID),
-        order_id=_text(fields, "order_id", LONGEST_ID),
-        subscription_id=_text(fields, "subscription_id", LONGEST_ID),
-        feature_code=_text(fields, "feature_code", LONGEST_ID),
-        request_id=_text(fields, "request_id", LONGEST_ID),
-        transaction_id=_text(fields, "transaction_id", LONGEST_ID),
+        source=said("source") or source,
+        occurred_at=_occurred_at(fields.get("occurred_at"), now, max_future),
+        product_id=said("product_id"),
+        customer_id=said("customer_id"),
+        license_id=said("license_id"),
+        order_id=said("order_id"),
+        subscription_id=said("subscription_id"),
+        feature_code=said("feature_code"),
+        request_id=said("request_id"),
+        transaction_id=said("transaction_id"),
         quantity=quantity,
-        unit=unit if quantity is not None else None,
+        unit=said("unit") if quantity is not None else None,
         charge=charge,
         currency=currency if charge is not None else None,
         result_class=result_class,
         status_code=status_code,
-        sender_id=_text(fields, "id", 512),
-        message=_text(fields, "message", LONGEST_TEXT),
-        actor=_text(fields, "actor", LONGEST_TEXT),
+        sender_id=said("id"),
+        message=said("message"),
+        actor=said("actor"),
         additional_data=additional_data(fields.get("additional_data"), "additional_data"),
     )
 
@@ -183,11 +200,7 @@ def _occurred_at(value: Any, now: datetime, max_future: timedelta) -> datetime:
     return moment
 
 
-def _text(fields: Mapping[str, Any], name: str, longest: int) -> str | None:
-    """A text that is present: None and the empty text both mean that nothing was said."""
-    value = fields.get(name)
-    if value is None or value == "":
-        return None
+def _text(value: Any, name: str, longest: int) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)  # ids are the callers' own, and many of them are numbers
     if not isinstance(value, str):

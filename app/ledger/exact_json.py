@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -102,9 +103,19 @@ class Decoder:
             self.fault = "contains half of a surrogate pair"
 
 
+class _OfThread(threading.local):
+    """A decoder for each thread: making one takes longer than reading a short text."""
+
+    def __init__(self) -> None:
+        self.decoder = Decoder()
+
+
+_own = _OfThread()
+
+
 def read_json(text: str) -> Any:
     """The value of a JSON text; raises Unreadable."""
-    return Decoder().read(text)
+    return _own.decoder.read(text)
 
 
 def write_json(value: Any) -> str:

@@ -55,10 +55,14 @@ def located(format_: Format, error: InvalidEvent) -> InvalidEvent:
 def _additional(format_: Format, payload: Mapping[str, Any]) -> dict[str, Any]:
     none = format_.none
     if format_.rest:
-        found = [(key, value) for key, value in payload.items() if key not in format_.taken]
-    else:
-        found = [(path.text, path.find(payload)) for path in format_.additional]
-    return {key: value for key, value in found if value is not None and not (isinstance(value, str) and value in none)}
+        taken = format_.taken
+        return {
+            key: value
+            for key, value in payload.items()
+            if key not in taken and value is not None and (type(value) is not str or value not in none)
+        }
+    found = ((path.text, path.find(payload)) for path in format_.additional)
+    return {name: value for name, value in found if value is not None and (type(value) is not str or value not in none)}
 
 
 def _with_json_read(format_: Format, payload: Mapping[str, Any]) -> dict[str, Any]:
