@@ -7,7 +7,7 @@ import sys
 import typer
 from rich.console import Console
 
-from app.cli import accounts, importing, keys, ledger, reporting, schema, serving
+from app.cli import accounts, exporting, importing, keys, ledger, reporting, schema, serving
 from app.domain.errors import GatewayError, InvalidSetting
 
 app = typer.Typer(
@@ -25,6 +25,7 @@ app.command("serve")(serving.serve_command)
 app.command("schema")(schema.schema_command)
 app.command("import")(importing.import_file_command)
 app.command("report")(reporting.report_command)
+app.command("export")(exporting.export_command)
 
 
 def main() -> None:

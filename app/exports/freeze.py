@@ -11,8 +11,9 @@ import structlog
 from app.domain.account import Permission, Principal
 from app.domain.errors import GatewayError, InvalidQuery
 from app.domain.export import UNFINISHED, Export, new_export_id
+from app.exports.encoding import TooManyRows
 from app.exports.formats import DEFAULT
-from app.exports.making import Made, Progress, TooManyRows, keep, make
+from app.exports.making import Made, Progress, keep, make
 from app.exports.order import Order, of_filters, order
 from app.ledger.acts import append_act
 from app.ledger.commands import Rules
