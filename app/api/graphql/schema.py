@@ -12,6 +12,7 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext, ExecutionResult
 from strawberry.types.graphql import OperationType
 
+from app.api.graphql.completion import FlatExecutor
 from app.api.graphql.context import Context
 from app.api.graphql.errors import presented
 from app.api.graphql.limits import MOST_TOKENS, Bounds
@@ -56,6 +57,7 @@ schema = Schema(
     Query,
     Mutation,
     config=StrawberryConfig(scalar_map=SCALARS),
+    execution_context_class=FlatExecutor,
     extensions=[
         # Each is made anew for every operation; the caches behind them, and the rules in them, are not.
         lambda: MaxTokensLimiter(MOST_TOKENS),

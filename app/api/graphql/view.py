@@ -68,11 +68,16 @@ class View(GraphQL[Context, None]):
         if request.method not in ("GET", "POST"):
             raise HTTPException(405, "GraphQL is asked with GET or POST.")
         services = services_of(request.scope)
-        if request.method == "GET" and "query" not in request.query_params and "text/html" in request.headers.get("accept", ""):
+        if self.should_render_graphql_ide(request):
             return await page(services)
         principal = await authenticate(services, request.scope)
         context = Context(services, principal, request_id(request.scope))
         return await self.run(request, context=context)
+
+    def should_render_graphql_ide(self, request: Any) -> bool:
+        """Whether it is a browser that asks for the page; `*/*` is what programs send."""
+        shown = "query" not in request.query_params and "text/html" in request.headers.get("accept", "")
+        return request.method == "GET" and shown
 
     async def parse_http_body(self, request: AsyncHTTPRequestAdapter) -> GraphQLRequestData:
         """One operation. Raises InvalidBody, PayloadTooLarge, and HTTPException 415 for a body that is not JSON."""
