@@ -24,6 +24,7 @@ from app.ports import Store
 BATCH = 1_000
 """Items that are recorded in one transaction."""
 _CHUNK = 65_536
+_TOLD_FIRST = 5
 
 
 @dataclass(slots=True)
@@ -35,6 +36,8 @@ class Summary:
     """Items recorded without a sender's id: imported again, they are recorded again."""
     bytes_read: int = 0
     """Of the file itself, packed if it is."""
+    told_first: list[str] = field(default_factory=list)
+    """The first few refusals, each with its line."""
 
     @property
     def items(self) -> int:
@@ -75,8 +78,11 @@ async def import_file(
             following = asyncio.ensure_future(asyncio.to_thread(batches.prepare_next))
             outcomes = await record_prepared(store, principal, batch.prepared, rules=rules)
             _count(summary, batch, outcomes)
+            refused = _refused(format_, batch.items, outcomes)
+            for item, reason in refused[: _TOLD_FIRST - len(summary.told_first)]:
+                summary.told_first.append(f"line {item.line}: {reason}")
             if kept is not None:
-                kept.add(_refused(format_, batch.items, outcomes), batches.columns)
+                kept.add(refused, batches.columns)
             on_progress(summary)
     finally:
         await asyncio.gather(following, return_exceptions=True)
