@@ -13,7 +13,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.api import health, openapi
+from app.api import health, openapi, recording
 from app.api.envelope import failure
 from app.api.errors import INTERNAL, INTERNAL_MESSAGE, code_for_status, headers_of, phrase_for_status, status_of
 from app.api.graphql.page import STATIC_PATH, Bundle
@@ -45,6 +45,7 @@ def create_app(services: Services) -> FastAPI:
     app.add_exception_handler(HTTPException, _on_http_exception)
     app.add_exception_handler(RequestValidationError, _on_malformed)
     app.include_router(health.router)
+    app.include_router(recording.router)
     app.include_router(reports_v1.router)
     # Not through FastAPI's own request stack, which costs a fifth of a millisecond.
     app.router.routes.append(Route("/graphql", View()))
