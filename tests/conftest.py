@@ -18,9 +18,10 @@ from app.ledger.commands import Rules
 from app.ports import Files, Store
 from app.storage.files import open_files
 from app.storage.memory import open_memory
+from tests.databases import DATABASES
 from tests.events import START
 
-ENGINES = ["memory", "sqlite"]
+ENGINES = ["memory", "sqlite", "postgres"]
 DURABLE = [engine for engine in ENGINES if engine != "memory"]
 """The engines that keep what they hold: `@pytest.mark.parametrize("engine", DURABLE)` runs a test on these alone."""
 
@@ -64,12 +65,21 @@ def rules(clock: Clock) -> Rules:
 
 
 async def open_engine(engine: str, folder: Path) -> Store:
-    """A new, empty store of that engine; what it keeps on disk is in `folder`."""
+    """A store of that engine, empty unless it was opened for that `folder` before: what it keeps is there, or is found by it."""
     if engine == "sqlite":
         from app.storage.sqlite import open_sqlite
 
         return await open_sqlite(folder / "ledger.db")
+    if engine == "postgres":
+        from app.storage.postgres import Limits, open_postgres
+
+        return await open_postgres(await DATABASES.lend(folder), Limits(connections=6))
     return open_memory()
+
+
+def pytest_sessionfinish() -> None:
+    """Stop the server of PostgreSQL, if a test needed it."""
+    DATABASES.close()
 
 
 @pytest.fixture(params=ENGINES)
@@ -84,6 +94,7 @@ async def store(engine: str, tmp_path: Path) -> AsyncIterator[Store]:
     opened = await open_engine(engine, tmp_path)
     yield opened
     await opened.close()
+    DATABASES.give_back(tmp_path)
 
 
 @pytest.fixture

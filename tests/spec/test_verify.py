@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 
 from app.domain.account import Account, Principal, genesis
@@ -25,6 +26,7 @@ from app.question.rows import Rows
 from app.question.scope import Scope
 from app.storage.memory import MemoryStore
 from tests.conftest import Clock
+from tests.databases import DATABASES
 from tests.events import activity, usage
 
 
@@ -83,14 +85,14 @@ async def test_the_same_words_in_two_accounts_have_different_chains(
         await verified(store, account, heads[1])
 
 
-Tamper = Callable[[str, int, str | bytes], None]
+Tamper = Callable[[str, int, str | bytes], Awaitable[None]]
 
 
 @pytest.fixture
 def tamper(store: Store, engine: str, account: Account, tmp_path: Path) -> Tamper:
     """Sets a column of the account's entry with that sequence, or takes the entry out (column ""), behind the store's back."""
 
-    def in_memory(column: str, sequence: int, value: str | bytes) -> None:
+    async def in_memory(column: str, sequence: int, value: str | bytes) -> None:
         assert isinstance(store, MemoryStore)
         entries = store.ledgers[account.id].entries
         if not column:
@@ -102,14 +104,22 @@ def tamper(store: Store, engine: str, account: Account, tmp_path: Path) -> Tampe
             changed: dict[str, Any] = {column: value}
             entries[sequence - 1] = replace(entries[sequence - 1], **changed)
 
-    def in_file(column: str, sequence: int, value: str | bytes) -> None:
+    async def in_file(column: str, sequence: int, value: str | bytes) -> None:
         statement = f"UPDATE entries SET {column} = ?" if column else "DELETE FROM entries"
         values = [value] if column else []
-        with contextlib.closing(sqlite3.connect(next(tmp_path.glob("*.db")))) as connection, connection:
+        with contextlib.closing(sqlite3.connect(tmp_path / "ledger.db")) as connection, connection:
             done = connection.execute(f"{statement} WHERE account_id = ? AND sequence = ?", [*values, account.id, sequence])
             assert done.rowcount == 1
 
-    return {"memory": in_memory, "sqlite": in_file}[engine]
+    async def in_server(column: str, sequence: int, value: str | bytes) -> None:
+        statement = f"UPDATE entries SET {column} = $3" if column else "DELETE FROM entries"
+        values = [value] if column else []
+        connection = await asyncpg.connect(await DATABASES.lend(tmp_path))
+        done = await connection.execute(f"{statement} WHERE account_id = $1 AND sequence = $2", account.id, sequence, *values)
+        assert done in ("UPDATE 1", "DELETE 1")
+        await connection.close()
+
+    return {"memory": in_memory, "sqlite": in_file, "postgres": in_server}[engine]
 
 
 @pytest.mark.parametrize(
@@ -144,7 +154,7 @@ async def test_what_was_changed_underneath_is_named_with_its_sequence(
 ) -> None:
     await live_a_little(store, admin, rules, clock)
     kept = await store.head(account.id)
-    tamper(column, sequence, value)
+    await tamper(column, sequence, value)
     with pytest.raises(Corrupt) as found:
         await verified(store, account, kept)
     assert (found.value.sequence, found.value.reason, found.value.code) == (named, reason, "LEDGER_CORRUPT")
@@ -155,7 +165,7 @@ async def test_a_cut_end_is_betrayed_by_the_head_that_was_kept(
 ) -> None:
     await live_a_little(store, admin, rules, clock)
     kept = await store.head(account.id)
-    tamper("", 10, "")
+    await tamper("", 10, "")
     with pytest.raises(Corrupt) as found:
         await verified(store, account, kept)
     assert (found.value.sequence, found.value.reason) == (10, "is missing; the ledger says that it ends at entry 10")

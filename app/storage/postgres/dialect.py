@@ -1,0 +1,105 @@
+"""How PostgreSQL keeps what SQL has no common way for: instants and exact decimals in types of its own, entries in partitions."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Sequence
+from datetime import UTC, datetime
+from decimal import Context, Decimal
+from typing import Any, cast
+
+from sqlalchemy import ARRAY, BigInteger, ColumnElement, Integer, Numeric, Table, bindparam, func
+from sqlalchemy.dialects.postgresql import TIMESTAMP, asyncpg
+from sqlalchemy.engine import Dialect as Compiler
+from sqlalchemy.orm import registry
+from sqlmodel import Field, SQLModel
+
+from app.domain.decimal import INTEGER_DIGITS, SCALE, scaled
+from app.domain.period import Buckets, Period
+from app.storage.sql.dialect import Cut
+from app.storage.sql.tables import EntryRow, Instant, entry_indexes, table_of
+
+FIRST, LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+"""Bounds that hold every instant of recording."""
+
+_DIGITS = Context(prec=INTEGER_DIGITS + SCALE)
+_DECIMAL = Numeric(INTEGER_DIGITS + SCALE, SCALE)
+_MOMENT = TIMESTAMP(timezone=True)
+_EDGES: ARRAY[datetime] = ARRAY(_MOMENT)
+
+
+class Own(SQLModel, registry=registry()):
+    """The tables that are PostgreSQL's alone."""
+
+
+class EntryTable(Own, EntryRow, table=True):
+    """One line of a ledger. A unique key must hold what partitions are cut by: that a sequence is unique without its instant,
+    the account's lock sees to."""
+
+    __tablename__ = "entries"
+    __table_args__ = (*entry_indexes(), {"postgresql_partition_by": "RANGE (recorded_at)"})
+
+    recorded_at: int = Field(primary_key=True, sa_type=cast(Any, Instant))
+    quantity: Decimal | None = Field(default=None, sa_type=cast(Any, _DECIMAL))
+    charge: Decimal | None = Field(default=None, sa_type=cast(Any, _DECIMAL))
+
+
+class MonthTable(Own, table=True):
+    """Where an account's entries of a month of recording begin, and when what they tell of happened at first and at last."""
+
+    __tablename__ = "months"
+    __table_args__ = ({"postgresql_with": {"fillfactor": 50}},)
+
+    account_id: int = Field(primary_key=True, sa_type=Integer)
+    month: int = Field(primary_key=True, sa_type=cast(Any, Instant))
+    first_sequence: int = Field(sa_type=BigInteger)
+    first_occurred_at: int = Field(sa_type=cast(Any, Instant))
+    last_occurred_at: int = Field(sa_type=cast(Any, Instant))
+
+
+class PostgresDialect:
+    """See `app.storage.sql.dialect.Dialect`."""
+
+    entries: Table = table_of(EntryTable)
+    compiler: Compiler = cast(Any, asyncpg.dialect)()
+    blob = bytes
+
+    def bound(self, moment: datetime) -> datetime:
+        return moment
+
+    def moment(self, value: datetime) -> datetime:
+        return value
+
+    def unindexed(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
+        return column  # the planner has statistics of its own, and is made to use them: see `connection`
+
+    def cuts(self, buckets: Buckets) -> Iterator[Cut]:
+        yield Cut(None, {"edges": list(buckets.edges)}, Period(buckets.edges[0], buckets.edges[-1]))
+
+    def bucket(self, moment: ColumnElement[Any], shape: Hashable) -> ColumnElement[Any]:
+        """The number of the last edge at or before the moment, from 1: found by halving, in C."""
+        return func.width_bucket(moment, bindparam("edges", type_=_EDGES))
+
+    def bucket_start(self, value: int, buckets: Buckets) -> datetime:
+        return buckets.edges[value - 1]
+
+    def bounds(self) -> Iterator[ColumnElement[bool]]:
+        """Which partitions a question is about. Every statement over `entries` says so."""
+        recorded_at = self.entries.c.recorded_at
+        yield recorded_at >= bindparam("recorded_from", type_=_MOMENT)
+        yield recorded_at < bindparam("recorded_below", type_=_MOMENT)
+
+    def decimal_columns(self, name: str) -> tuple[str, ...]:
+        return (name,)
+
+    def decimal_values(self, number: Decimal | None) -> tuple[Decimal | None, ...]:
+        return (number,)
+
+    def decimal(self, values: Sequence[Decimal | None]) -> Decimal | None:
+        """PostgreSQL gives all 18 digits after the point; ours have no trailing zeros."""
+        return None if values[0] is None else values[0].normalize(_DIGITS)
+
+    def sums(self, name: str) -> list[ColumnElement[Any]]:
+        return [func.sum(self.entries.c[name])]
+
+    def total(self, values: Sequence[Decimal | None]) -> int:
+        return 0 if values[0] is None else scaled(values[0])

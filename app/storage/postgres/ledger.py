@@ -1,0 +1,178 @@
+"""The questions: `app.ports.Ledger` over the readers."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from app.domain.catalogue import Record
+from app.domain.entry import Entry, EntryKind
+from app.domain.errors import NotFound
+from app.domain.period import Period
+from app.ports import Head
+from app.question.filters import Filters
+from app.question.fold import fold
+from app.question.groups import Grouped, Groups
+from app.question.records import Records
+from app.question.rows import Rows
+from app.question.scope import Scope
+from app.storage.postgres.dialect import LAST, PostgresDialect
+from app.storage.postgres.months import Months, Timeline, Window, hull, pieces
+from app.storage.postgres.readers import Readers
+from app.storage.sql.cells import CellReads
+from app.storage.sql.conditions import SEQUENCE, ordered_lead, shape_of, values_of
+from app.storage.sql.dialect import Statement
+from app.storage.sql.mapping import Mapping
+from app.storage.sql.reads import EVERYTHING, Reads
+from app.storage.sql.records import RecordReads, record_arguments, record_shape
+from app.storage.sql.writes import Writes
+
+BATCH = 1_000
+"""Entries in one batch of a stream. Each is a query of its own: a long one would keep dead rows from being cleared away."""
+GLANCE = 20_000
+"""Entries that a page may look through in order, some milliseconds' work, before all that fit are gathered and sorted instead;
+and that a walk has before it at least, so that it plans few partitions at a time."""
+
+
+class PostgresLedger:
+    """See `app.ports.Ledger`. Entries below a scope's end never change, so several queries still see one state."""
+
+    def __init__(self, readers: Readers, months: Months) -> None:
+        dialect = PostgresDialect()
+        self._readers = readers
+        self._months = months
+        self._dialect = dialect
+        self._mapping = Mapping(dialect)
+        self._writes = Writes(dialect)
+        self._reads = Reads(dialect)
+        self._cells = CellReads(dialect)
+        self._records = RecordReads(dialect)
+
+    async def head(self, account_id: int) -> Head:
+        """Raises NotFound for an account that does not exist."""
+        rows = await self._readers.fetch(self._writes.head, {"account_id": account_id})
+        if not rows:
+            raise NotFound(f"no account {account_id}")
+        return self._mapping.head(rows[0])
+
+    async def sequence_at(self, account_id: int, moment: datetime) -> int:
+        month = (await self._timeline(account_id)).before(moment)
+        if month is None:
+            return 0
+        before, start = month
+        values = {"account_id": account_id, "moment": moment, "recorded_from": start, "recorded_below": LAST}
+        rows = await self._readers.fetch(self._reads.sequence_at, values)
+        return int(rows[0][0]) if rows else before
+
+    async def rows(self, question: Rows) -> list[Entry]:
+        shape = shape_of(question.filters, question.kinds, question.corrections_only)
+        limit = EVERYTHING if question.limit is None else question.limit
+        windows = await self._windows(question)
+        if not windows or limit <= 0:
+            return []
+        values = self._values(question) | {"limit": limit}
+        lead = ordered_lead(shape)
+        walk = self._reads.walk(shape, lead or SEQUENCE, question.descending)
+        near = next(pieces(windows, GLANCE, descending=question.descending))
+        if lead is None and not shape.bare:
+            # Nothing has them in order. Most pages are full after a glance; for the others all that fit are found and sorted.
+            edge = max(near.above, near.upto - GLANCE) if question.descending else min(near.upto, near.above + GLANCE)
+            near = replace(near, above=edge) if question.descending else replace(near, upto=edge)
+            rest = self._reads.gather(shape, question.descending)
+        else:
+            rest = walk
+        found = await self._entries(walk, values | near.values())
+        far = _beyond(windows, near, descending=question.descending)
+        if len(found) < limit and far is not None:
+            found += await self._entries(rest, values | far.values() | {"limit": limit - len(found)})
+        return found
+
+    async def stream(self, question: Rows) -> AsyncIterator[list[Entry]]:
+        shape = shape_of(question.filters, question.kinds, question.corrections_only)
+        statement = self._reads.walk(shape, ordered_lead(shape) or SEQUENCE, question.descending)
+        left = EVERYTHING if question.limit is None else question.limit
+        values = self._values(question)
+        for piece in pieces(await self._windows(question), GLANCE, descending=question.descending):
+            values |= piece.values()
+            while left > 0 and values["above"] < values["upto"]:
+                values["limit"] = min(BATCH, left)
+                batch = await self._entries(statement, values)
+                if batch:
+                    yield batch
+                if len(batch) < values["limit"]:
+                    break
+                left -= len(batch)
+                last = batch[-1].sequence
+                values |= {"upto": last - 1} if question.descending else {"above": last}
+
+    async def count(self, question: Rows) -> int:
+        shape = shape_of(question.filters, question.kinds, question.corrections_only)
+        windows = await self._windows(replace(question, above=None, below=None))
+        if not windows:
+            return 0
+        values = self._values(question) | hull(windows).values()
+        if shape.bare and (shape.kinds is None or EntryKind.USAGE.value in shape.kinds):
+            # Sequences have no gaps: all that need counting are the few entries of the kinds that are not asked for.
+            everything = min(question.scope.as_of, (await self.head(question.scope.account_id)).sequence)
+            others = tuple(sorted(kind.value for kind in EntryKind if kind.value not in (shape.kinds or ())))
+            if shape.kinds is None or not others:
+                return everything
+            return everything - await self._counted(self._reads.count(replace(shape, kinds=others)), values)
+        return await self._counted(self._reads.count(shape), values)
+
+    async def extent(self, scope: Scope, filters: Filters) -> tuple[datetime, datetime] | None:
+        question = Rows(scope, filters, frozenset((EntryKind.USAGE,)))
+        windows = await self._windows(question)
+        if not windows:
+            return None
+        values = self._values(question) | hull(windows).values()
+        rows = await self._readers.fetch(self._reads.extent(shape_of(filters, question.kinds)), values)
+        first, last = rows[0]
+        return None if first is None else (first, last)
+
+    async def groups(self, question: Groups) -> Grouped:
+        timeline = await self._timeline(question.scope.account_id)
+        cells = []
+        for statement, values in self._cells.parts(question):
+            period = Period(values.get("start"), values.get("end"))
+            windows = timeline.windows(0, question.scope.as_of, period)
+            if windows:
+                rows = await self._readers.fetch(statement, values | hull(windows).values())
+                cells += [self._cells.cell(row, question) for row in rows]
+        return fold(cells, question)
+
+    async def records(self, question: Records) -> list[Record]:
+        if question.ids == ():
+            return []
+        rows = await self._readers.fetch(self._records.records(record_shape(question)), record_arguments(question))
+        return [self._mapping.record(row) for row in rows]
+
+    async def _windows(self, question: Rows) -> list[Window]:
+        if question.kinds is not None and not question.kinds:
+            return []
+        above = 0 if question.above is None else max(question.above, 0)
+        upto = question.scope.as_of if question.below is None else min(question.scope.as_of, question.below - 1)
+        return (await self._timeline(question.scope.account_id)).windows(above, upto, question.filters.period)
+
+    async def _timeline(self, account_id: int) -> Timeline:
+        return await self._months.of(account_id, self._readers.ask)
+
+    async def _entries(self, statement: Statement, values: dict[str, Any]) -> list[Entry]:
+        return [self._mapping.entry(row) for row in await self._readers.fetch(statement, values)]
+
+    async def _counted(self, statement: Statement, values: dict[str, Any]) -> int:
+        return int((await self._readers.fetch(statement, values))[0][0])
+
+    def _values(self, question: Rows) -> dict[str, Any]:
+        return {"account_id": question.scope.account_id} | values_of(question.filters, self._dialect)
+
+
+def _beyond(windows: list[Window], near: Window, *, descending: bool) -> Window | None:
+    """What is left of the windows past the near end; None if that is nothing."""
+    if descending:
+        left = [replace(each, upto=min(each.upto, near.above)) for each in windows if each.above < near.above]
+    else:
+        left = [replace(each, above=max(each.above, near.upto)) for each in windows if each.upto > near.upto]
+    return hull(left) if left else None

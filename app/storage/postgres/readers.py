@@ -1,0 +1,48 @@
+"""The readers: connections that see what is committed and wait for no writer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import asyncpg
+
+from app.domain.errors import Unavailable
+from app.storage.postgres.connection import lost, translating
+from app.storage.sql.dialect import Statement
+
+
+class Readers:
+    """As many questions at once as the pool has connections. A question whose caller is cancelled is stopped on the server."""
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+        self._closed = False
+
+    async def ask(self, statement: Statement, **values: Any) -> list[Any]:
+        """The same, with the values as arguments."""
+        return await self.fetch(statement, values)
+
+    async def fetch(self, statement: Statement, values: Mapping[str, Any]) -> list[Any]:
+        """All rows of the answer. Raises Unavailable."""
+        parameters = statement.bind(values)
+        with translating():
+            try:
+                return await self._fetch(statement.sql, parameters)
+            except Exception as error:
+                if self._closed or not lost(error):
+                    raise
+            # A question changes nothing: where the server was restarted, it is asked again on a new connection.
+            return await self._fetch(statement.sql, parameters)
+
+    async def close(self) -> None:
+        """Wait for the questions under way, and close the connections."""
+        self._closed = True
+        await self._pool.close()
+
+    async def _fetch(self, sql: str, parameters: tuple[Any, ...]) -> list[Any]:
+        if self._closed:
+            raise Unavailable("the store is closed")
+        async with self._pool.acquire() as connection:
+            rows: list[Any] = await connection.fetch(sql, *parameters)
+            return rows

@@ -1,0 +1,113 @@
+"""What a body sees of its account's ledger: `app.ports.Transaction` over a unit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from app.domain.account import Key
+from app.domain.catalogue import Record
+from app.domain.entry import PRIVATE_FIELDS, Entry, Veil
+from app.domain.errors import NotFound
+from app.domain.export import Export
+from app.domain.first_answer import FirstAnswer
+from app.ports import Claim, Head
+from app.storage.postgres.dialect import PostgresDialect
+from app.storage.postgres.unit import Unit
+from app.storage.sql.exports import export_of, export_values
+from app.storage.sql.first_answers import first_answer_of, first_answer_values
+from app.storage.sql.projection import carried
+
+
+class PostgresTransaction:
+    """See `app.ports.Transaction`."""
+
+    def __init__(self, unit: Unit) -> None:
+        self._unit = unit
+        self._account_id = unit.account_id
+        self._statements = unit.statements
+        self._rows = unit.rows
+
+    async def lock(self) -> Head:
+        return await self._unit.lock()
+
+    async def claimed(self, keys: Sequence[bytes]) -> dict[bytes, int]:
+        gathered = self._unit.claims
+        found = {key: gathered[key] for key in keys if key in gathered}
+        wanted = [key for key in keys if key not in gathered]
+        if wanted:
+            found |= dict(map(tuple, await self._unit.fetch(self._statements.claims_of, keys=wanted)))
+        return found
+
+    async def entries(self, sequences: Sequence[int]) -> dict[int, Entry]:
+        gathered = {entry.sequence: entry for entry in self._unit.entries} if self._unit.entries else {}
+        found = {sequence: gathered[sequence] for sequence in sequences if sequence in gathered}
+        wanted = [sequence for sequence in sequences if sequence not in gathered]
+        if wanted:
+            start = await self._unit.recorded_from(min(wanted))
+            rows = await self._unit.fetch(self._statements.entries_of, sequences=wanted, recorded_from=start)
+            found |= {entry.sequence: entry for entry in map(self._rows.entry, rows)}
+        return found
+
+    async def versions(self, event: int) -> list[Entry]:
+        start = await self._unit.recorded_from(event)
+        rows = await self._unit.fetch(self._statements.versions_of, event=event, recorded_from=start)
+        gathered = [entry for entry in self._unit.entries if entry.event_sequence == event]
+        return [*map(self._rows.entry, rows), *gathered]
+
+    async def append(self, entries: Sequence[Entry], claims: Sequence[Claim]) -> None:
+        """Raises ValueError for entries that do not follow the head, or whose claim another one has that was appended with them.
+        A second reversal of an entry, and a claim that was taken before, are refused when the transaction is committed."""
+        await self._unit.append(entries, claims)
+
+    async def record(self, kind: str, record_id: str) -> Record | None:
+        if self._unit.entries:
+            await self._unit.reach()
+        rows = await self._unit.fetch(self._statements.record, kind=kind, record_id=record_id)
+        return self._rows.record(rows[0]) if rows else None
+
+    async def erase(self, sequence: int, names: Sequence[str], veil: Veil) -> None:
+        """Also blanks the texts' copies in the catalogue. PostgreSQL clears the rows that held them away when it next vacuums."""
+        if unknown := set(names) - set(PRIVATE_FIELDS):
+            raise ValueError(f"not private: {sorted(unknown)}")
+        await self._unit.reach()
+        entry = (await self.entries([sequence])).get(sequence)
+        if entry is None:
+            raise NotFound(f"no entry {sequence}")
+        start = await self._unit.recorded_from(sequence)
+        erase = self._statements.erase_of(tuple(names))
+        await self._unit.fetch(erase, sequence=sequence, veil=veil.to_bytes(), recorded_from=start)
+        version = carried(entry)
+        copies = [name for name in names if name in ("name", "additional_data")]
+        if version is not None and copies:
+            statement = self._statements.erase_version(copies)
+            await self._unit.fetch(statement, kind=version.kind.value, record_id=version.id, sequence=sequence)
+
+    async def put_key(self, key: Key) -> None:
+        if key.account_id != self._account_id:
+            raise ValueError("a key of another account")
+        await self._unit.reach()
+        await self._unit.fetch(self._statements.drop_key, id=key.id)
+        await self._unit.fetch(self._statements.add_key, **self._rows.key_values(key))
+
+    async def export(self, export_id: str) -> Export | None:
+        rows = await self._unit.fetch(self._statements.exports.one, id=export_id)
+        return export_of(rows[0], PostgresDialect()) if rows else None
+
+    async def put_export(self, export: Export, subtrees: bytes = b"") -> None:
+        if export.account_id != self._account_id:
+            raise ValueError("an export of another account")
+        await self._unit.reach()
+        await self._unit.fetch(self._statements.exports.drop, id=export.id)
+        await self._unit.fetch(self._statements.exports.add, **export_values(export, subtrees, PostgresDialect()))
+
+    async def first_answer(self, key: str) -> FirstAnswer | None:
+        rows = await self._unit.fetch(self._statements.answers.one, key=key)
+        return first_answer_of(rows[0], PostgresDialect()) if rows else None
+
+    async def put_first_answer(self, answer: FirstAnswer) -> None:
+        if answer.account_id != self._account_id:
+            raise ValueError("an answer to another account")
+        await self._unit.reach()
+        values = first_answer_values(answer, PostgresDialect())
+        await self._unit.fetch(self._statements.answers.drop, key=values["key"], created_at=values["created_at"])
+        await self._unit.fetch(self._statements.answers.add, **values)
