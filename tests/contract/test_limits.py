@@ -1,0 +1,83 @@
+"""Bounds on one document: what is over them is refused at once, however cleverly it is folded."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from graphql import build_client_schema, get_introspection_query
+
+from app.api.graphql.limits import DEEPEST, MOST_ALIASES, MOST_FIELDS, MOST_TOKENS
+from tests.contract.conftest import Door
+
+
+async def test_a_document_has_so_many_tokens(door: Door) -> None:
+    def document(values: int) -> str:
+        return '{ nodes(ids: ["x"]) { id @include(if: true) __typename } nope(x: [' + "1 " * values + "]) }"
+
+    fits = await door.ask(document(MOST_TOKENS - 32))
+    assert fits.error["message"] == "Cannot query field 'nope' on type 'Query'. Did you mean 'node' or 'nodes'?"
+    answer = await door.ask(document(MOST_TOKENS))
+    assert answer.code == "INVALID_QUERY"
+    assert answer.error["message"] == f"Syntax Error: Document contains more than {MOST_TOKENS} tokens. Parsing aborted."
+
+
+async def test_an_operation_has_so_many_aliases(door: Door) -> None:
+    def aliased(count: int) -> str:
+        return "{ " + " ".join(f"a{number}: __typename" for number in range(count)) + " }"
+
+    assert len((await door.ask(aliased(MOST_ALIASES))).data) == MOST_ALIASES
+    answer = await door.ask(aliased(MOST_ALIASES + 1))
+    assert (answer.code, answer.error["message"]) == ("INVALID_QUERY", f"The operation has more than {MOST_ALIASES} aliases.")
+
+
+async def test_an_operation_is_so_deep(door: Door) -> None:
+    deep = "{ usageSummary { groups { edges { node { quantities { unit } } } } } }"  # the deepest there is
+    assert (await door.ask(deep)).status == 200
+    answer = await door.ask("{ viewer " * DEEPEST + "{ scopes }" + " }" * DEEPEST)
+    assert f"The operation has more than {DEEPEST} levels." in [each["message"] for each in answer.body["errors"]]
+
+
+async def test_fragments_count_as_often_as_they_are_spread(door: Door) -> None:
+    answer = await door.ask(
+        "query { usageLedger { edges { node { ...A ...A } } } } fragment A on Entry { "
+        + " ".join(f"b{number}: id" for number in range(16))
+        + " }"
+    )
+    assert answer.error["message"] == f"The operation has more than {MOST_ALIASES} aliases."
+
+
+async def test_fragments_that_double_each_other_are_measured_in_no_time(door: Door) -> None:
+    doubling = [f"fragment F{number} on Query {{ ...F{number + 1} ...F{number + 1} }}" for number in range(200)]
+    document = "{ ...F0 } " + " ".join(doubling) + " fragment F200 on Query { __typename }"
+    began = time.perf_counter()
+    answer = await door.ask(document)
+    assert time.perf_counter() - began < 10
+    assert answer.body["errors"][0]["message"] == f"The operation has more than {MOST_FIELDS:,} fields."
+    assert "data" not in answer.body
+
+
+@pytest.mark.parametrize(
+    ("document", "message"),
+    [
+        ("{ ...A } fragment A on Query { ...A }", "Cannot spread fragment 'A' within itself."),
+        ("{ ...Nope }", "Unknown fragment 'Nope'."),
+        ("{ a " * 2_000, "Syntax Error: Document is nested too deeply. Parsing aborted."),
+    ],
+)
+async def test_what_is_wrong_otherwise_is_still_told(document: str, message: str, door: Door) -> None:
+    answer = await door.ask(document)
+    assert message in [each["message"] for each in answer.body["errors"]]
+    assert "data" not in answer.body
+
+
+async def test_explorers_may_read_the_whole_schema(door: Door) -> None:
+    query = get_introspection_query(specified_by_url=True, input_value_deprecation=True, one_of=True)
+    told = build_client_schema((await door.ask(query)).data)
+    assert told.get_type("Entry") is not None
+
+
+async def test_the_schema_is_not_unfolded_without_end(door: Door) -> None:
+    deep = "fields { type { " * 10 + "name" + " } }" * 10
+    answer = await door.ask(f"{{ __schema {{ types {{ {deep} }} }} }}")
+    assert answer.code == "INVALID_QUERY"
