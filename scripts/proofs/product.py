@@ -111,6 +111,8 @@ class Server:
         """End the process and wait for it."""
         self.process.send_signal(with_signal)
         self.process.wait(30)
+        if self.process.stderr is not None:
+            self.process.stderr.close()
 
 
 def expect(what: str, seen: Any, wanted: Any) -> None:

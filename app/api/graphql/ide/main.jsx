@@ -28,7 +28,8 @@ function kept(key) {
 
 // GraphiQL opens the first tab with its query alone; variables and headers are handed over on the first visit. Later
 // visits find the visitor's own tabs, and to hand anything over then would open one more tab each time.
-const [first] = config.tabs;
+const tabs = config.tabs.map((tab) => ({ ...tab, headers: tab.headers ?? config.headers ?? undefined }));
+const [first] = tabs;
 const firstVisit = kept("tabState") === null && first
   ? { initialVariables: first.variables ?? undefined, initialHeaders: first.headers ?? undefined }
   : {};
@@ -37,7 +38,7 @@ function Page() {
   return (
     <GraphiQL
       fetcher={fetcher}
-      defaultTabs={config.tabs.length > 0 ? config.tabs : undefined}
+      defaultTabs={tabs.length > 0 ? tabs : undefined}
       defaultHeaders={config.headers ?? undefined}
       {...firstVisit}
       plugins={plugins}
@@ -50,8 +51,12 @@ function Page() {
   );
 }
 
-// Made once: GraphiQL asks for the schema again whenever it meets another fetcher.
-const fetcher = createGraphiQLFetcher({ url: config.endpoint });
+// Made once: GraphiQL asks for the schema again whenever it meets another fetcher. What the page was given is sent with
+// every request, also where a tab has lost its headers over a reload; what stands in the headers editor goes first.
+const fetcher = createGraphiQLFetcher({
+  url: config.endpoint,
+  headers: config.headers ? JSON.parse(config.headers) : undefined,
+});
 const plugins = [HISTORY_PLUGIN, explorerPlugin()];
 
 createRoot(document.getElementById("graphiql")).render(<Page />);
