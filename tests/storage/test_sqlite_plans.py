@@ -181,3 +181,13 @@ async def test_records_are_found_in_order(
     [steps] = plans()
     assert steps[0].startswith(f"SEARCH own USING {searched}")
     assert not any("TEMP B-TREE" in step for step in steps)
+
+
+async def test_a_page_of_few_entries_is_gathered_at_once(sqlite: SqliteStore, acme: Account, plans: Plans) -> None:
+    scope = Scope(acme.id, 3_000)
+    await sqlite.rows(Rows(scope, Filters(customer_id=("c1", "c2")), limit=100))
+    await sqlite.rows(Rows(scope, corrections_only=True, limit=100))
+    by_customer, of_corrections = plans()
+    searched = entries("entries_by_customer_id", "account_id=?", "customer_id=?", "sequence>?", "sequence<?", covering=True)
+    assert searched in by_customer
+    assert entries("entries_by_event", "account_id=?", "event>?") in of_corrections

@@ -21,8 +21,9 @@ from app.storage.sql.writes import width
 
 SEQUENCE = "sequence"
 OCCURRED_AT = "occurred_at"
+EVENT = "event"
 NOT_USAGE = "not_usage"
-"""What can lead beside the columns in INDEXED: the primary key, the index by occurred_at, and the one without usage entries."""
+"""What can lead beside the columns in INDEXED: the key, and the indexes by occurred_at, of corrections and without usage."""
 
 NARROW = INDEXED[: INDEXED.index("product_id")]
 """Columns that name so few entries that all of them can be read and sorted."""
@@ -86,6 +87,8 @@ def gathering_lead(shape: Shape) -> str:
     found = next((name for name in NARROW if name in named), None)
     if found is None and shape.kinds is not None and EntryKind.USAGE.value not in shape.kinds:
         return NOT_USAGE
+    if found is None and shape.corrections:
+        return EVENT
     found = found or next((name for name in INDEXED if name in named), None)
     return found or (OCCURRED_AT if shape.start or shape.end else SEQUENCE)
 
@@ -97,8 +100,8 @@ def conditions(dialect: Dialect, shape: Shape, lead: str) -> Iterator[ColumnElem
     def column(name: str) -> ColumnElement[Any]:
         return columns[name] if name == lead else dialect.unindexed(columns[name])
 
-    # Every index by a column but the one by occurred_at goes on with the sequence.
-    sequence = dialect.unindexed(columns.sequence) if lead == OCCURRED_AT else columns.sequence
+    # Every index by a column goes on with the sequence, but only the values of these two are not given one by one.
+    sequence = dialect.unindexed(columns.sequence) if lead in (OCCURRED_AT, EVENT) else columns.sequence
     yield columns.account_id == bindparam("account_id")
     yield sequence > bindparam("above", type_=BigInteger)
     yield sequence <= bindparam("upto", type_=BigInteger)
@@ -110,6 +113,8 @@ def conditions(dialect: Dialect, shape: Shape, lead: str) -> Iterator[ColumnElem
         yield columns.kind == kinds[0] if len(kinds) == 1 else columns.kind.in_(kinds)
     if shape.corrections:
         yield columns.correction.is_not(None)
+    if lead == EVENT:
+        yield columns.event.is_not(None)  # of corrections alone, and said for the same reason
     for name, count in shape.terms:
         values = listed(name, count)
         yield column(name) == values[0] if count == 1 else column(name).in_(values)

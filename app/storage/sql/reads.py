@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property, lru_cache
 from typing import Any
 
-from sqlalchemy import BigInteger, Select, bindparam, func, select
+from sqlalchemy import BigInteger, ColumnElement, Select, bindparam, func, select
 
 from app.storage.sql.conditions import OCCURRED_AT, SEQUENCE, Shape, conditions, gathering_lead
 from app.storage.sql.dialect import Dialect, Statement, compile_statement
@@ -34,7 +34,8 @@ class Reads:
         entries = self._dialect.entries
         return self._compiled(
             select(entries.c.sequence)
-            .where(entries.c.account_id == bindparam("account_id"), entries.c.recorded_at <= bindparam("moment"))
+            .where(entries.c.account_id == bindparam("account_id"), *self._dialect.bounds())
+            .where(entries.c.recorded_at <= bindparam("moment"))
             .order_by(entries.c.recorded_at.desc(), entries.c.sequence.desc())
             .limit(1)
         )
@@ -50,7 +51,9 @@ class Reads:
         if lead == OCCURRED_AT and descending and not shape.start:
             lead = SEQUENCE  # what is older than some instant is most of a ledger: better to skip what is newer
         found = select(entries.c.sequence).where(*conditions(self._dialect, shape, lead))
-        sequences = self._ordered(found, descending).correlate(None)
+        # Ordered so that no index can give it: an engine would rather walk all of the key than sort a few.
+        order = entries.c.sequence if lead == SEQUENCE else self._dialect.unindexed(entries.c.sequence)
+        sequences = self._ordered(found, descending, order).correlate(None)
         own = (entries.c.account_id == bindparam("account_id"), *self._dialect.bounds())
         rows = self._rows().where(*own, entries.c.sequence.in_(sequences))
         return self._compiled(rows.order_by(entries.c.sequence.desc() if descending else entries.c.sequence))
@@ -81,8 +84,8 @@ class Reads:
     def _rows(self) -> Select[Any]:
         return select(*(self._dialect.entries.c[name] for name in self._columns))
 
-    def _ordered(self, rows: Select[Any], descending: bool) -> Select[Any]:
-        sequence = self._dialect.entries.c.sequence
+    def _ordered(self, rows: Select[Any], descending: bool, order: ColumnElement[Any] | None = None) -> Select[Any]:
+        sequence = self._dialect.entries.c.sequence if order is None else order
         return rows.order_by(sequence.desc() if descending else sequence).limit(bindparam("limit", type_=BigInteger))
 
     def _compiled(self, clause: Select[Any]) -> Statement:

@@ -18,7 +18,7 @@ from app.question.records import Records
 from app.question.rows import Rows
 from app.question.scope import Scope
 from app.storage.sql.cells import CellReads
-from app.storage.sql.conditions import NARROW, SEQUENCE, ordered_lead, shape_of, values_of
+from app.storage.sql.conditions import EVENT, NARROW, SEQUENCE, gathering_lead, ordered_lead, shape_of, values_of
 from app.storage.sql.dialect import Statement
 from app.storage.sql.mapping import Mapping
 from app.storage.sql.reads import EVERYTHING, Reads
@@ -29,8 +29,8 @@ from app.storage.sqlite.readers import Readers
 
 BATCH = 1_000
 """Entries in one batch of a stream. Each is a query of its own: a long one would keep the log from being checkpointed."""
-GLANCE = 20_000
-"""Entries that a page may look through in order, some milliseconds' work, before all that fit are gathered and sorted instead."""
+GLANCE = 2_000
+"""Entries that a page may look through in order, a millisecond's work, before all that fit are gathered and sorted instead."""
 
 
 class SqliteLedger:
@@ -69,6 +69,8 @@ class SqliteLedger:
         if lead is not None or shape.bare:
             return await self._entries(self._reads.walk(shape, lead or SEQUENCE, question.descending), values)
         # Nothing has them in order. Most pages are full after a glance; for the others all are found, and the page's rows read.
+        if gathering_lead(shape) in (*NARROW, EVENT):
+            return await self._entries(self._reads.gather(shape, question.descending), values)
         edge = max(above, upto - GLANCE) if question.descending else min(upto, above + GLANCE)
         glanced = {"above": edge} if question.descending else {"upto": edge}
         found = await self._entries(self._reads.walk(shape, SEQUENCE, question.descending), values | glanced)
