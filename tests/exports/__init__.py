@@ -1,0 +1,1 @@
+"""Exports: frozen at a sequence, proven by digests, made once, and the same bytes for ever."""
