@@ -26,9 +26,12 @@ _FLUSH_SECONDS = 5.0
 
 
 async def open_store(settings: Settings) -> Store:
-    """The store that the settings name, made and migrated where that is needed. Raises Unavailable."""
-    settings.database_path.parent.mkdir(parents=True, exist_ok=True)
-    return await open_sqlite(settings.database_path)
+    """The store that the settings name: an empty database is made ready, and an older file migrated. Raises Unavailable."""
+    if settings.embedded:
+        return await open_sqlite(settings.database_path)
+    from app.storage.postgres import Limits, open_postgres  # not loaded by those who need no driver for it
+
+    return await open_postgres(settings.database_url, Limits(settings.database_connections, settings.database_statement_seconds))
 
 
 async def open_artifacts(settings: Settings) -> Files:

@@ -35,14 +35,23 @@ class Settings(BaseSettings):
 
     database_url: str = Field(
         "sqlite:///.gateway/gateway.db",
-        description="Where the ledger lives: `sqlite:///relative.db`, `sqlite:////absolute.db`.",
+        description="Where the ledger lives: `sqlite:///relative.db`, `sqlite:////absolute.db`, `postgresql://user@host/name`.",
+    )
+    database_connections: int = Field(
+        10, ge=2, description="Connections to PostgreSQL that one process takes at most; a third of them are for writing."
+    )
+    database_statement_seconds: float = Field(
+        60.0, gt=0, le=86_400, description="How long PostgreSQL may work on one statement, in seconds; then it is given up."
     )
     artifacts: Path | None = Field(
-        None, description="Folder of the exports' files. Default: `artifacts` beside the embedded database."
+        None, description="Folder of the exports' files. Default: `artifacts` beside the embedded database, or in `.gateway`."
     )
     secret: str | None = Field(
         None,
-        description="Signs links and sessions, at least 32 characters. Default: made once and kept beside the embedded database.",
+        description=(
+            "Signs links and sessions, at least 32 characters. Default: made once and kept beside the embedded database;"
+            " with PostgreSQL it must be set."
+        ),
     )
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65_535, description="Port to listen on; 0 takes a free one.")
@@ -92,8 +101,8 @@ class Settings(BaseSettings):
     @field_validator("database_url")
     @classmethod
     def _engine(cls, value: str) -> str:
-        if not re.fullmatch(r"sqlite:///[^?#]+", value):
-            raise ValueError("must look like sqlite:///path/to/gateway.db")
+        if not re.fullmatch(r"sqlite:///[^?#]+|postgresql://[^\s]+", value):
+            raise ValueError("must look like sqlite:///path/to/gateway.db or postgresql://user:password@host:5432/name")
         return value
 
     @field_validator("secret")
@@ -111,14 +120,33 @@ class Settings(BaseSettings):
         return value.lower()
 
     @property
+    def embedded(self) -> bool:
+        """Whether the database is a file of this machine's, and not a server."""
+        return self.database_url.startswith("sqlite:")
+
+    @property
     def database_path(self) -> Path:
         """The file of the embedded database."""
+        assert self.embedded
         return Path(self.database_url.removeprefix("sqlite:///"))
+
+    @property
+    def database_name(self) -> str:
+        """How the database is spoken of: its file, or its URL without user, password and options."""
+        if self.embedded:
+            return str(self.database_path)
+        place = self.database_url.removeprefix("postgresql://").partition("?")[0]
+        return f"postgresql://{place.rpartition('@')[2]}"
+
+    @property
+    def home(self) -> Path:
+        """The folder of what is kept beside the database: that of the embedded one, `.gateway` with a server."""
+        return self.database_path.parent if self.embedded else Path(".gateway")
 
     @property
     def artifacts_path(self) -> Path:
         """The folder of the exports' files."""
-        return self.artifacts if self.artifacts is not None else self.database_path.parent / "artifacts"
+        return self.artifacts if self.artifacts is not None else self.home / "artifacts"
 
     @property
     def max_future(self) -> timedelta:
@@ -148,9 +176,14 @@ def load(**overrides: Any) -> Settings:
 
 
 def kept_secret(settings: Settings) -> str:
-    """The secret that was set, or else the one kept beside the embedded database, which is made if it is missing."""
+    """The secret that was set, or else the one kept beside the embedded database, which is made if it is missing.
+
+    Raises InvalidSetting where there is none and nowhere to keep one: several servers must share theirs.
+    """
     if settings.secret is not None:
         return settings.secret
+    if not settings.embedded:
+        raise InvalidSetting("GATEWAY_SECRET", "must be set with PostgreSQL: there is no place beside it to keep one")
     path = settings.database_path.with_suffix(".secret")
     path.parent.mkdir(parents=True, exist_ok=True)
     try:

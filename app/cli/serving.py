@@ -38,7 +38,7 @@ def init_command() -> None:
         await (await open_store(settings)).close()
 
     asyncio.run(body())
-    typer.echo(f"ready: {settings.database_path}")
+    typer.echo(f"ready: {settings.database_name}")
 
 
 def serve_command(
@@ -56,7 +56,8 @@ def serve_command(
     if demo:
         if not _is_loopback(settings.host):
             raise InvalidSetting("GATEWAY_HOST", "must be a loopback address for --demo, whose page hands its token to everyone")
-        path = settings.database_path.with_name("demo-token")
+        settings.home.mkdir(parents=True, exist_ok=True)
+        path = settings.home / "demo-token"
         kept = path.read_text().strip() if path.exists() else None
         token = asyncio.run(_prepare_demo(settings, kept))
         if token != kept:

@@ -30,6 +30,9 @@ def test_nothing_needs_to_be_set() -> None:
     ("name", "value", "reason"),
     [
         ("GATEWAY_DATABASE_URL", "mysql://db", "sqlite:///"),
+        ("GATEWAY_DATABASE_URL", "postgres://db", "postgresql://user:password@host:5432/name"),
+        ("GATEWAY_DATABASE_CONNECTIONS", "1", "greater than or equal to 2"),
+        ("GATEWAY_DATABASE_STATEMENT_SECONDS", "0", "greater than 0"),
         ("GATEWAY_PORT", "70000", "65535"),
         ("GATEWAY_PORT", "http", "integer"),
         ("GATEWAY_SECRET", "short", "at least 32 characters"),
@@ -76,3 +79,20 @@ def test_a_secret_file_that_holds_none_is_refused(tmp_path: Path) -> None:
     (tmp_path / "gateway.secret").write_text("\n")
     with pytest.raises(InvalidSetting, match="remove that file"):
         kept_secret(load(database_url=f"sqlite:///{tmp_path}/gateway.db"))
+
+
+def test_a_server_keeps_no_secret_so_one_must_be_set() -> None:
+    settings = load(database_url="postgresql://gateway@db.example/usage")
+    with pytest.raises(InvalidSetting) as refused:
+        kept_secret(settings)
+    assert (refused.value.field, refused.value.reason) == (
+        "GATEWAY_SECRET",
+        "must be set with PostgreSQL: there is no place beside it to keep one",
+    )
+    assert kept_secret(settings.model_copy(update={"secret": "s" * 32})) == "s" * 32
+
+
+def test_a_server_is_spoken_of_without_its_password() -> None:
+    settings = load(database_url="postgresql://gateway:p@ss@db.example:5433/usage?sslmode=require")
+    assert settings.database_name == "postgresql://db.example:5433/usage"
+    assert settings.artifacts_path == Path(".gateway/artifacts")
