@@ -9,7 +9,7 @@ import pytest
 
 from app.domain.account import Account, Permission, Principal
 from app.storage.sqlite import SqliteStore, open_sqlite
-from tests.conftest import caller
+from tests.conftest import caller, sqlite_file
 from tests.events import START
 
 
@@ -20,9 +20,9 @@ def file(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-async def sqlite(file: Path) -> AsyncIterator[SqliteStore]:
-    """An empty store, closed at the end."""
-    store = await open_sqlite(file)
+async def sqlite(tmp_path: Path) -> AsyncIterator[SqliteStore]:
+    """An empty store in `file`, closed at the end."""
+    store = await open_sqlite(sqlite_file(tmp_path))
     yield store
     await store.close()
 
