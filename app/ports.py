@@ -15,6 +15,7 @@ from app.domain.account import Account, Key
 from app.domain.catalogue import Record
 from app.domain.entry import Entry, Veil
 from app.domain.export import Export
+from app.domain.first_answer import FirstAnswer
 from app.question.filters import Filters
 from app.question.groups import Grouped, Groups
 from app.question.records import Records
@@ -86,6 +87,14 @@ class Transaction(Protocol):
 
     async def put_export(self, export: Export, subtrees: bytes = b"") -> None:
         """Make an export, or replace the one with its id. `subtrees` are the subtree hashes behind its digest, one after another."""
+        ...
+
+    async def first_answer(self, key: str) -> FirstAnswer | None:
+        """What the account's call with that idempotency key was answered, expired or not. Final only after `lock`."""
+        ...
+
+    async def put_first_answer(self, answer: FirstAnswer) -> None:
+        """Keep an answer, or replace the one to its key. The account's answers that have expired when it is made are dropped."""
         ...
 
 

@@ -4,6 +4,13 @@ from __future__ import annotations
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+_ASKED = "gateway.head"
+
+
+def is_head(scope: Scope) -> bool:
+    """Whether only the head of the answer will be sent: for routes that record what they hand out."""
+    return bool(scope.get(_ASKED))
+
 
 class Heads:
     """The middleware: FastAPI's routes take GET alone, and to declare HEAD with each would double the OpenAPI document."""
@@ -20,7 +27,7 @@ class Heads:
             await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
 
         # A copy, since the server looks at its own to know that no body follows.
-        asked = {**scope, "method": "GET"}
+        asked = {**scope, "method": "GET", _ASKED: True}
         try:
             await self._app(asked, receive, send_head)
         finally:

@@ -17,12 +17,10 @@ from app.ports import Files, Store, Transaction
 _log = structlog.stdlib.get_logger("gateway.exports")
 
 
-async def opened(
-    store: Store, files: Files, principal: Principal, export_id: str, *, rules: Rules
-) -> tuple[Export, AsyncIterator[bytes]]:
-    """The export and its file's bytes in chunks, once `export.downloaded` is recorded. Needs `report:export`.
+async def ready(store: Store, files: Files, principal: Principal, export_id: str) -> Export:
+    """The export, if its file can be handed out. Needs `report:export`.
 
-    Raises NotFound, ExportNotReady, and Unavailable for a file that is not there in its full length; then nothing is recorded.
+    Raises NotFound, ExportNotReady, and Unavailable for a file that is not there in its full length.
     """
     export = await find(store, principal, export_id)
     if export.status is ExportStatus.FAILED:
@@ -33,6 +31,18 @@ async def opened(
     if size != export.size:
         _log.error("the file of an export is not as it was made", export=export.id, file=export.file, size=size)
         raise Unavailable(f"the file of export {export.id} is missing or damaged; freeze the report again as of {export.as_of}")
+    return export
+
+
+async def opened(
+    store: Store, files: Files, principal: Principal, export_id: str, *, rules: Rules
+) -> tuple[Export, AsyncIterator[bytes]]:
+    """The export and its file's bytes in chunks, once `export.downloaded` is recorded. Needs `report:export`.
+
+    Raises as `ready` does; then nothing is recorded.
+    """
+    export = await ready(store, files, principal, export_id)
+    assert export.file is not None
     facts = {"kind": "export", "id": export.id, "digest": export.digest, "artifact_digest": export.artifact_digest}
 
     async def body(tx: Transaction) -> None:

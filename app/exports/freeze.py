@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -22,6 +22,10 @@ from app.reports.answer import AsOf, open_ledger
 from app.reports.report import Opened
 
 _log = structlog.stdlib.get_logger("gateway.exports")
+
+
+Beside = Callable[[Transaction, Export], Awaitable[None]]
+"""What else is done in the transaction that records an export: what it raises leaves nothing behind of either."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,7 @@ async def create(
     patience: Patience = QUICK,
     notify: Callable[[], None] | None = None,
     progress: Progress | None = None,
+    beside: Beside | None = None,
 ) -> Export:
     """Freeze a report as of the end of the ledger, or of an earlier point. Needs `report:export`.
 
@@ -65,7 +70,7 @@ async def create(
         raise of_filters(InvalidQuery("as_of", error.reason)) from None
     made = await _made_in_time(store, files, wanted, opened, patience, progress)
     try:
-        export = await _record(store, principal, wanted, opened, rules)
+        export = await _record(store, principal, wanted, opened, rules, beside)
         if made is not None:
             export = await _kept(store, files, export, made, rules)
     finally:
@@ -89,7 +94,9 @@ async def _made_in_time(
         raise of_filters(error) from None
 
 
-async def _record(store: Store, principal: Principal, wanted: Order, opened: Opened, rules: Rules) -> Export:
+async def _record(
+    store: Store, principal: Principal, wanted: Order, opened: Opened, rules: Rules, beside: Beside | None
+) -> Export:
     """Commit the export together with the entry that tells of it."""
     export_id, account_id, as_of = new_export_id(), principal.account.id, opened.scope.as_of
     facts = {
@@ -119,6 +126,8 @@ async def _record(store: Store, principal: Principal, wanted: Order, opened: Ope
             updated_at=entry.recorded_at,
         )
         await tx.put_export(export)
+        if beside is not None:
+            await beside(tx, export)
         return export
 
     return await store.transact(account_id, body)

@@ -21,6 +21,7 @@ from app.domain.decimal import scaled
 from app.domain.entry import PRIVATE_FIELDS, Correction, Entry, EntryKind, Veil
 from app.domain.errors import AlreadyCorrected, AlreadyExists, NotFound
 from app.domain.export import UNFINISHED, Export
+from app.domain.first_answer import FirstAnswer
 from app.domain.instant import parse_instant
 from app.ports import Claim, Head, Store, Transaction
 from app.question.filters import Filters
@@ -51,10 +52,13 @@ class _Ledger:
     claims: dict[bytes, int] = field(default_factory=dict)
     keys: dict[str, Key] = field(default_factory=dict)
     exports: dict[str, tuple[Export, bytes]] = field(default_factory=dict)
+    answers: dict[str, FirstAnswer] = field(default_factory=dict)
     """Each with the subtree hashes behind its digest."""
 
     def copy(self) -> _Ledger:
-        return _Ledger(self.account, list(self.entries), dict(self.claims), dict(self.keys), dict(self.exports))
+        return _Ledger(
+            self.account, list(self.entries), dict(self.claims), dict(self.keys), dict(self.exports), dict(self.answers)
+        )
 
     def head(self) -> Head:
         if not self.entries:
@@ -281,6 +285,16 @@ class _MemoryTransaction:
     async def put_export(self, export: Export, subtrees: bytes = b"") -> None:
         assert export.account_id == self._account_id
         (await self._locked()).exports[export.id] = (export, subtrees)
+
+    async def first_answer(self, key: str) -> FirstAnswer | None:
+        return self._seen().answers.get(key)
+
+    async def put_first_answer(self, answer: FirstAnswer) -> None:
+        if answer.account_id != self._account_id:
+            raise ValueError("an answer to another account")
+        draft = await self._locked()
+        kept = {key: each for key, each in draft.answers.items() if each.expires_at > answer.created_at}
+        draft.answers = kept | {answer.key: answer}
 
     def commit(self) -> None:
         """Put the draft in the ledger's place."""

@@ -20,7 +20,7 @@ from app.domain.errors import Unavailable
 
 T = TypeVar("T")
 
-REVISIONS = ("0001", "0002")
+REVISIONS = ("0001", "0002", "0003")
 """Every revision that this version knows, oldest first: opening an up-to-date database need not load Alembic to know."""
 
 

@@ -180,6 +180,22 @@ class ExportRow(Shared, table=True):
     subtrees: bytes = Field(sa_type=LargeBinary)
 
 
+class FirstAnswerRow(Shared, table=True):
+    """What a call with an idempotency key was answered. `data` is JSON."""
+
+    __tablename__ = "first_answers"
+    __table_args__ = (STRICT,)
+
+    account_id: int = Field(primary_key=True, foreign_key="accounts.id", sa_type=Integer)
+    key: str = Field(primary_key=True, sa_type=Words)
+    digest: bytes = Field(sa_type=LargeBinary)
+    subject: str = Field(sa_type=Words)
+    status: int = Field(sa_type=Integer)
+    data: str | None = Field(default=None, sa_type=Words)
+    created_at: int = Field(sa_type=cast(Any, Instant))
+    expires_at: int = Field(sa_type=cast(Any, Instant))
+
+
 class EntryRow(SQLModel):
     """One line of a ledger, apart from its quantity and charge, which each engine keeps in its own way."""
 
@@ -251,3 +267,4 @@ claims = table_of(ClaimRow)
 reversals = table_of(ReversalRow)
 catalogue = table_of(CatalogueRow)
 exports = table_of(ExportRow)
+first_answers = table_of(FirstAnswerRow)

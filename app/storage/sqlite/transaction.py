@@ -11,10 +11,12 @@ from app.domain.catalogue import Record
 from app.domain.entry import PRIVATE_FIELDS, Correction, Entry, Veil
 from app.domain.errors import AlreadyCorrected, NotFound
 from app.domain.export import Export
+from app.domain.first_answer import FirstAnswer
 from app.ports import Claim, Head, Transaction
 from app.storage.sql.conditions import repeated
 from app.storage.sql.dialect import Dialect, Statement
 from app.storage.sql.exports import ExportStatements, export_of, export_values
+from app.storage.sql.first_answers import FirstAnswerStatements, first_answer_of, first_answer_values
 from app.storage.sql.known import Known
 from app.storage.sql.mapping import Mapping
 from app.storage.sql.projection import carried, first_named, stub
@@ -35,6 +37,7 @@ class Shared:
         self.known = Known()
         self.dialect = dialect
         self.exports = ExportStatements(dialect)
+        self.answers = FirstAnswerStatements(dialect)
 
 
 class SqliteTransaction:
@@ -126,6 +129,17 @@ class SqliteTransaction:
             raise ValueError("an export of another account")
         self._execute(self._shared.exports.drop, id=export.id)
         self._execute(self._shared.exports.add, **export_values(export, subtrees, self._shared.dialect))
+
+    async def first_answer(self, key: str) -> FirstAnswer | None:
+        row = next(self._rows(self._shared.answers.one, key=key), None)
+        return None if row is None else first_answer_of(row, self._shared.dialect)
+
+    async def put_first_answer(self, answer: FirstAnswer) -> None:
+        if answer.account_id != self._account_id:
+            raise ValueError("an answer to another account")
+        values = first_answer_values(answer, self._shared.dialect)
+        self._execute(self._shared.answers.drop, key=values["key"], created_at=values["created_at"])
+        self._execute(self._shared.answers.add, **values)
 
     def _reverse(self, reversals: Sequence[Entry]) -> None:
         rows = [(self._account_id, each.corrects, each.sequence) for each in reversals]

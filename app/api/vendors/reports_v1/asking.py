@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from app.api.vendors.reports_v1.vocabulary import BUCKETS, LARGEST_SEQUENCE, ReadRoute
@@ -31,12 +31,7 @@ def read(query: Iterable[tuple[str, str]], route: ReadRoute) -> Asked:
     own: dict[str, list[str]] = {
         name: given.pop(name) for name in ("cursor", "limit", "as_of") if name in given and name in route.parameters
     }
-    for name, values in given.items():
-        if name in route.parameters and not all(part for value in values for part in _parts(name, value)):
-            raise InvalidQuery(name, "is empty; leave it out instead")
-    if any(each not in BUCKETS for each in given.get("bucket", ()) if "bucket" in route.parameters):
-        raise InvalidQuery("bucket", f"must be {' or '.join(BUCKETS)}")
-    parameters = parse(given, route.parameters)
+    parameters = understood(given, route)
     cursor, limit, as_of = (_single(own, name) for name in ("cursor", "limit", "as_of"))
     return Asked(
         parameters,
@@ -44,6 +39,16 @@ def read(query: Iterable[tuple[str, str]], route: ReadRoute) -> Asked:
         None if cursor is None else _whole("cursor", cursor),
         None if as_of is None else parse_as_of(as_of),
     )
+
+
+def understood(given: Mapping[str, Sequence[str]], route: ReadRoute) -> Parameters:
+    """The shared vocabulary, where this contract knows less of it than the gateway does. Raises InvalidQuery."""
+    for name, values in given.items():
+        if name in route.parameters and not all(part for value in values for part in _parts(name, value)):
+            raise InvalidQuery(name, "is empty; leave it out instead")
+    if "bucket" in route.parameters and not set(given.get("bucket", ())) <= set(BUCKETS):
+        raise InvalidQuery("bucket", f"must be {' or '.join(BUCKETS)}")
+    return parse(given, route.parameters)
 
 
 def _parts(name: str, value: str) -> list[str]:

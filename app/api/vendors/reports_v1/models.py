@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence as Many
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any
@@ -17,7 +17,8 @@ from app.reports.totals import GroupRow
 
 _Number = Annotated[Decimal, WithJsonSchema({"type": "number"})]
 """A JSON number with all its digits; pydantic by itself would call a decimal a string."""
-_Sequence = Annotated[int, Field(ge=0, le=LARGEST_SEQUENCE)]
+Sequence = Annotated[int, Field(ge=0, le=LARGEST_SEQUENCE)]
+"""A place in a ledger; 0 is before its first entry."""
 
 
 class Ends(BaseModel):
@@ -45,7 +46,7 @@ def report_answer(report: Report, route: ReadRoute) -> type[BaseModel]:
     """The answer of a route that tells one report object."""
     parts: dict[str, Any] = {
         "report": (str, Field(description="Which report it is.", examples=[report.name.replace("_", "-")])),
-        "as_of": (_Sequence, Field(description="The last sequence that counts; as `as_of` it gives the same answer again.")),
+        "as_of": (Sequence, Field(description="The last sequence that counts; as `as_of` it gives the same answer again.")),
         "data_through": (datetime | None, Field(description="When that entry was recorded, UTC; null for an empty ledger.")),
         "period": (Ends, ...),
         "truncated": (list[str], Field(description="The parts that have more rows than `limit`. Totals cover them all.")),
@@ -68,7 +69,7 @@ def _answer(report: Report, data: Any, **more: Any) -> type[BaseModel]:
     return create_model(f"{_title(report.name)}Answer", data=(data, ...), **more, meta=(Meta, ...))
 
 
-def _parts_of(following: Sequence[Section]) -> tuple[Section, ...]:
+def _parts_of(following: Many[Section]) -> tuple[Section, ...]:
     parts = []
     for section in following:
         if section.row not in PARTS:
@@ -80,7 +81,7 @@ def _parts_of(following: Sequence[Section]) -> tuple[Section, ...]:
 _rows: dict[tuple[Column, ...], type[BaseModel]] = {}
 
 
-def _row(report: Report, section: Section, parts: Sequence[Section]) -> type[BaseModel]:
+def _row(report: Report, section: Section, parts: Many[Section]) -> type[BaseModel]:
     """The shape of a section's rows, the same for every report in which they have the same columns."""
     columns = own_columns(section)
     if columns not in _rows:

@@ -54,19 +54,29 @@ def described(report: Report, route: ReadRoute) -> list[dict[str, Any]]:
     return [_parameter(name, report) for name in route.parameters]
 
 
-def _parameter(name: str, report: Report) -> dict[str, Any]:
+def schema_of(name: str, report: Report) -> dict[str, Any]:
+    """The JSON schema of a parameter's value."""
     if name in _OWN:
-        schema, description = _OWN[name]
-    elif name in report.required:
-        schema, description = _TEXT, "Which one the report is about."
-    else:
-        columns = {each.name: each for each in feed.COLUMNS}
-        schema = {"type": "array", "items": _TEXT, "maxItems": MOST_VALUES}
-        description = f"{columns[name].description} Only entries with this value; repeated, with one of these."
+        return dict(_OWN[name][0])
+    if name in report.required:
+        return dict(_TEXT)
+    return {"type": "array", "items": dict(_TEXT), "maxItems": MOST_VALUES}
+
+
+def _parameter(name: str, report: Report) -> dict[str, Any]:
     return {
         "name": name,
         "in": "query",
         "required": report.required == (name,),
-        "description": description,
-        "schema": dict(schema),
+        "description": _description(name, report),
+        "schema": schema_of(name, report),
     }
+
+
+def _description(name: str, report: Report) -> str:
+    if name in _OWN:
+        return _OWN[name][1]
+    if name in report.required:
+        return "Which one the report is about."
+    column = next(each for each in feed.COLUMNS if each.name == name)
+    return f"{column.description} Only entries with this value; repeated, with one of these."

@@ -73,3 +73,5 @@ SUMMARIES = (
         ("subscription_id", "order_id", *_PERIOD, "group_by", "limit", "as_of"),
     ),
 )
+EXPORTED: dict[str, ReadRoute] = {route.path.rpartition("/")[2]: route for route in (SUMMARIES[0], FEEDS[1], *SUMMARIES[1:])}
+"""What can be frozen, by the contract's own word, and the read route whose parameters are its filters."""
