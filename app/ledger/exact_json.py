@@ -17,7 +17,7 @@ LONGEST_NUMBER = 128
 DEEPEST = 64
 """Levels of nesting that are read at all; how deep what is recorded may be is the ledger's own rule."""
 _SPACE = re.compile(r"[ \t\n\r]*")
-_HALF_PAIR = re.compile(r"\\u[dD][89abAB]", re.ASCII)
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]", re.ASCII)
 
 
 class Unreadable(Exception):
@@ -55,7 +55,7 @@ class Decoder:
             raise Unreadable("is nested too deeply", start) from None
         if text.count("{", start, end) + text.count("[", start, end) > DEEPEST and _depth(value) > DEEPEST:
             self.fault = f"is nested deeper than {DEEPEST} levels"
-        elif text.find("\\u", start, end) >= 0 and _HALF_PAIR.search(text, start, end):
+        elif text.find("\\u", start, end) >= 0 and _SURROGATE.search(text, start, end):
             self._refuse_half_pairs(value)
         return value, end
 

@@ -50,11 +50,12 @@ class CsvReader:
 
     def _items(self, lines: Sequence[str], *, final: bool) -> Iterator[Item]:
         waiting = deque(lines)
-        while waiting:
-            line = waiting.popleft()
-            self._row.append(line)
-            self._quotes += line.count('"')
-            self._size += len(line) + 1
+        while waiting or (final and self._row):
+            if waiting:
+                line = waiting.popleft()
+                self._row.append(line)
+                self._quotes += line.count('"')
+                self._size += len(line) + 1
             # Quotes enclose a cell or are doubled within one: where a row ends, their number is even.
             unended = self._quotes & 1 == 1 and self._size <= LARGEST_ITEM and (waiting or not final)
             if unended:

@@ -50,7 +50,10 @@ class Inflater:
 
     def _members(self, data: bytes) -> Iterator[bytes]:
         while data:
-            self._inside = True
+            if not self._inside:
+                # Padding with zeros after a member is common; another member may follow.
+                data = data.lstrip(b"\0")
+                self._inside = bool(data)
             try:
                 piece = self._member.decompress(data, PIECE)
             except zlib.error:
@@ -59,8 +62,7 @@ class Inflater:
                 yield piece
             data = self._member.unconsumed_tail
             if self._member.eof:
-                # Padding with zeros after the last member is common; another member may follow.
-                data = self._member.unused_data.lstrip(b"\0")
+                data = self._member.unused_data
                 self._member = zlib.decompressobj(_GZIP)
                 self._inside = False
 

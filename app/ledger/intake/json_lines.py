@@ -27,32 +27,34 @@ class JsonLinesReader:
         lines = (self._rest + data).split(b"\n")
         self._rest = lines.pop()
         for line in lines:
-            yield from self._ended(line)
+            self._line += 1
+            item = self._item(line) if line else None
+            if item is not None:
+                yield item
         # An over-long line stays over-long, however much of it is still to come, and takes no more room.
         self._rest = self._rest[: LARGEST_ITEM + 1]
 
     def finish(self) -> Iterator[Item]:
-        if self._rest:
-            yield from self._ended(self._rest)
-
-    def _ended(self, line: bytes) -> Iterator[Item]:
         self._line += 1
+        item = self._item(self._rest)
+        if item is not None:
+            yield item
+
+    def _item(self, line: bytes) -> Item | None:
         if self._line == 1:
             line = line.removeprefix(_BOM)
         too_large = len(line) > LARGEST_ITEM
         line = line.strip(b" \t\r")
         if not line:
-            return
+            return None
         index, self._index = self._index, self._index + 1
         if too_large:
-            yield self._rejected(index, TOO_LARGE, line[:_KEPT])
-            return
+            return self._rejected(index, TOO_LARGE, line[:_KEPT])
         try:
             text = line.decode()
         except UnicodeDecodeError as error:
-            yield self._rejected(index, f"is not UTF-8 at byte {error.start + 1}", line)
-            return
-        yield item_in(self._json, index, self._line, text)
+            return self._rejected(index, f"is not UTF-8 at byte {error.start + 1}", line)
+        return item_in(self._json, index, self._line, text)
 
     def _rejected(self, index: int, reason: str, line: bytes) -> Item:
         return Item(index, self._line, None, InvalidEvent("", reason), line.decode(errors="replace"))

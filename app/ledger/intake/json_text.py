@@ -24,6 +24,7 @@ class JsonReader:
         self._json = Decoder()
         self._utf8 = codecs.getincrementaldecoder("utf-8")()
         self._bytes = 0
+        self._begun = False
         self._waiting: list[str] = []
         self._waiting_size = 0
         self._text = ""
@@ -33,8 +34,8 @@ class JsonReader:
         self._array = True
         self._line, self._counted = 1, 0
         """The line at offset `_counted` of the text."""
-        self._column = 0
-        """Characters of that line that are in the text no more."""
+        self._line_start = 0
+        """The offset at which that line began, below 0 once its beginning was dropped."""
 
     def feed(self, data: bytes) -> Iterator[Item]:
         self._take(data, final=False)
@@ -54,9 +55,10 @@ class JsonReader:
             # The decoder's own buffer stands before `data` in what it could not decode.
             at = self._bytes - (len(error.object) - len(data)) + error.start
             raise InvalidBody(f"the JSON text is not UTF-8 at byte {at + 1:,}") from None
-        if self._bytes < 3 <= self._bytes + len(data) or (final and self._bytes < 3):
-            text = text.removeprefix("\ufeff")
         self._bytes += len(data)
+        if text and not self._begun:
+            self._begun = True
+            text = text.removeprefix("\ufeff")
         self._waiting.append(text)
         self._waiting_size += len(text)
 
@@ -72,7 +74,7 @@ class JsonReader:
             if item is not None:
                 yield item
         self._move_on(self._at)
-        self._column += self._at - self._counted
+        self._line_start -= self._at
         self._text, self._at, self._counted = self._text[self._at :], 0, 0
 
     def _opening(self, final: bool) -> Item | None:
@@ -126,10 +128,10 @@ class JsonReader:
         lines = self._text.count("\n", self._counted, position)
         if lines:
             self._line += lines
-            self._column = 0
-            self._counted = self._text.rfind("\n", self._counted, position) + 1
+            self._line_start = self._text.rfind("\n", self._counted, position) + 1
+        self._counted = position
 
     def _broken(self, reason: str, position: int) -> InvalidBody:
         self._move_on(position)
-        column = self._column + position - self._counted + 1
+        column = position - self._line_start + 1
         return InvalidBody(f"the JSON text is broken at line {self._line:,}, column {column:,}: {reason}")

@@ -1,0 +1,1 @@
+"""How payloads and files become events: formats, intake, import."""
