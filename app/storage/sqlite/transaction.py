@@ -82,8 +82,7 @@ class SqliteTransaction:
                 raise ValueError(f"entry {entry.id} does not follow the head at {head.sequence} of account {self._account_id}")
         shared, connection = self._shared, self._unit.connection
         shared.entries.insert(connection, map(self._mapping.entry_values, entries))
-        rows = [(self._account_id, bytearray(each.key), each.sequence) for each in claims]
-        connection.executemany(self._writes.add_claim.sql, rows)
+        self._add(self._writes.add_claim, [(self._account_id, bytearray(each.key), each.sequence) for each in claims])
         self._reverse([each for each in entries if each.correction is Correction.REVERSAL])
         self._project(entries)
         last = entries[-1]
@@ -144,7 +143,7 @@ class SqliteTransaction:
     def _reverse(self, reversals: Sequence[Entry]) -> None:
         rows = [(self._account_id, each.corrects, each.sequence) for each in reversals]
         try:
-            self._unit.connection.executemany(self._writes.add_reversal.sql, rows)
+            self._add(self._writes.add_reversal, rows)
         except sqlite3.IntegrityError as error:
             raise AlreadyCorrected("the entry was reversed before") from error
 
@@ -158,8 +157,11 @@ class SqliteTransaction:
             self._unit.when_committed(lambda: known.add(account_id, named))
 
     def _add_records(self, statement: Statement, records: Sequence[Record]) -> None:
-        rows = [statement.bind(self._mapping.record_values(self._account_id, each)) for each in records]
-        self._unit.connection.executemany(statement.sql, rows)
+        self._add(statement, [statement.bind(self._mapping.record_values(self._account_id, each)) for each in records])
+
+    def _add(self, statement: Statement, rows: Sequence[tuple[Any, ...]]) -> None:
+        if rows:
+            self._unit.connection.executemany(statement.sql, rows)
 
     def _listed(self, statement: Callable[[int], Statement], values: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
         for first in range(0, len(values), WIDEST):
