@@ -44,11 +44,11 @@ def create_app(services: Services) -> FastAPI:
     app.add_exception_handler(GatewayError, _on_gateway_error)
     app.add_exception_handler(HTTPException, _on_http_exception)
     app.add_exception_handler(RequestValidationError, _on_malformed)
+    # First, since routes are tried in order; and not through FastAPI's request stack, which costs a fifth of a millisecond.
+    app.router.routes.insert(0, Route("/graphql", View()))
     app.include_router(health.router)
     app.include_router(recording.router)
     app.include_router(reports_v1.router)
-    # Not through FastAPI's own request stack, which costs a fifth of a millisecond.
-    app.router.routes.append(Route("/graphql", View()))
     app.router.routes.append(Mount(STATIC_PATH, Bundle()))
     app.router.routes.append(Route("/", _welcome, include_in_schema=False))
     # The last one added is the outermost.

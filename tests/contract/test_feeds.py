@@ -8,6 +8,7 @@ import pytest
 
 from app.domain.account import Account, Principal
 from app.domain.entry import EntryKind
+from app.domain.errors import Unavailable
 from app.ledger.commands import Rules, amend, record
 from app.ports import Store
 from tests import conftest
@@ -220,6 +221,18 @@ async def test_rows_are_counted_only_when_it_is_asked(door: Door, eleven: list[i
     assert counted == []
     assert (await door.ask("{ usageLedger { totalCount } }")).data == {"usageLedger": {"totalCount": 11}}
     assert len(counted) == 1
+
+
+async def test_a_count_that_fails_takes_nothing_else_with_it(
+    door: Door, eleven: list[int], store: Store, monkeypatch: Any
+) -> None:
+    async def busy(_question: Any) -> int:
+        raise Unavailable("the store is busy")
+
+    monkeypatch.setattr(store, "count", busy)
+    answer = await door.ask("{ usageLedger(first: 1) { totalCount asOf } }")
+    assert (answer.code, answer.error["path"]) == ("UNAVAILABLE", ["usageLedger", "totalCount"])
+    assert answer.body["data"] == {"usageLedger": {"totalCount": None, "asOf": 12}}
 
 
 async def test_all_of_one_operation_is_told_as_of_one_point(

@@ -203,6 +203,12 @@ async def test_the_page_of_a_demonstration_has_the_token_in_place(services: Serv
     assert f"Bearer {door.token}" in answer.text
 
 
+async def test_the_page_is_shown_when_its_token_is_not_accepted_any_more(services: Services) -> None:
+    shown = create_app(dataclasses.replace(services, demo_token="gwk_" + "a" * 16 + "_" + "A" * 43))
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(shown), base_url=ORIGIN) as client:
+        assert (await client.get("/graphql", headers={"Accept": "text/html"})).status_code == 200
+
+
 async def test_the_pages_files_are_kept_for_ever_and_nothing_else_is_served(door: Door) -> None:
     shown = await door.client.get("/graphql", headers={"Accept": "text/html"})
     script = shown.text.split('<script type="module" src="')[1].split('"')[0]

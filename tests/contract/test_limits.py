@@ -71,6 +71,17 @@ async def test_what_is_wrong_otherwise_is_still_told(document: str, message: str
     assert "data" not in answer.body
 
 
+async def test_of_several_operations_one_is_named(door: Door) -> None:
+    document = "query A { __typename } query B { viewer { account { name } } }"
+    answer = await door.ask(document)
+    assert (answer.code, answer.error["message"]) == (
+        "INVALID_QUERY",
+        "Must provide operationName, since the document has several operations.",
+    )
+    named = await door.post({"query": document, "operationName": "B"})
+    assert named.data == {"viewer": {"account": {"name": "acme"}}}
+
+
 async def test_explorers_may_read_the_whole_schema(door: Door) -> None:
     query = get_introspection_query(specified_by_url=True, input_value_deprecation=True, one_of=True)
     told = build_client_schema((await door.ask(query)).data)

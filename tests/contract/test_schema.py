@@ -42,7 +42,7 @@ def camel(names: list[str]) -> list[str]:
 
 
 def test_the_schema_is_the_one_in_the_file() -> None:
-    assert sdl() == Path("schema.graphql").read_text()
+    assert sdl() == (Path(__file__).parents[2] / "schema.graphql").read_text()
 
 
 @pytest.mark.parametrize("type_", OWN.values(), ids=list(OWN))

@@ -46,8 +46,9 @@ class Connection(Generic[T]):
     data_through: datetime | None = strawberry.field(description="When that entry was recorded, UTC; null for an empty ledger.")
     counted: strawberry.Private[Callable[[], Awaitable[int]]]
 
+    # Nullable: a count that fails takes nothing else with it.
     @resolver("How many rows there are in all, whatever the page. Counted only when asked for.")
-    async def total_count(self) -> SafeInt:
+    async def total_count(self) -> SafeInt | None:
         return SafeInt(await self.counted())
 
 

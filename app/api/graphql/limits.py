@@ -6,6 +6,7 @@ each other twice keeps them busy for hours; this rule measures each fragment onc
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,7 @@ from graphql import (
     SelectionSetNode,
     ValidationRule,
 )
+from strawberry.extensions import SchemaExtension
 
 MOST_TOKENS = 6_000
 DEEPEST = 12
@@ -53,6 +55,20 @@ class Bounds(ValidationRule):
         ):
             if found > most:
                 self.report_error(GraphQLError(f"The operation has more than {most:,} {what}.", operation))
+
+
+class NamedOperation(SchemaExtension):
+    """Refuses a document of several operations that does not say which one is meant; Strawberry would run the first."""
+
+    def on_validate(self) -> Iterator[None]:
+        """Look at the document before it is validated."""
+        document = self.execution_context.graphql_document
+        assert document is not None
+        operations = [each for each in document.definitions if isinstance(each, OperationDefinitionNode)]
+        # What the caller said; the public attribute has the first name in the place of none.
+        if len(operations) > 1 and not self.execution_context._provided_operation_name:
+            raise GraphQLError("Must provide operationName, since the document has several operations.", operations)
+        yield
 
 
 def _measure(

@@ -15,7 +15,7 @@ from strawberry.types.graphql import OperationType
 from app.api.graphql.completion import FlatExecutor
 from app.api.graphql.context import Context
 from app.api.graphql.errors import presented
-from app.api.graphql.limits import MOST_TOKENS, Bounds
+from app.api.graphql.limits import MOST_TOKENS, Bounds, NamedOperation
 from app.api.graphql.reads import Query
 from app.api.graphql.scalars import SCALARS
 from app.api.graphql.writes import Mutation
@@ -63,6 +63,7 @@ schema = Schema(
         lambda: MaxTokensLimiter(MOST_TOKENS),
         lambda: AddValidationRules([Bounds]),
         ParserCache,
+        NamedOperation,
         ValidationCache,
     ],
 )
