@@ -142,6 +142,20 @@ async def test_a_commit_that_fails_fails_every_caller_and_writes_nothing(tmp_pat
     await held.writer.close()
 
 
+async def test_what_follows_a_commit_fails_nobody(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    held = Held(tmp_path / "numbers.db")
+    held.go.set()
+
+    def work(unit: Unit) -> int:
+        unit.when_committed(lambda: 1 // 0)
+        return add(1)(unit)
+
+    assert await held.writer.submit(work) == 1
+    assert await held.writer.submit(add(2)) == 2
+    assert [each.message for each in caplog.records] == ["what was to follow a commit has failed"]
+    await held.writer.close()
+
+
 async def test_a_caller_that_goes_away_leaves_the_thread_at_work(tmp_path: Path) -> None:
     held = Held(tmp_path / "numbers.db")
     first = await held.held()

@@ -68,6 +68,15 @@ def revision(connection: sqlite3.Connection) -> str | None:
     return None if row is None else str(row[0])
 
 
+def empty_log(connection: sqlite3.Connection) -> None:
+    """Bring the log's pages into the file and empty it, if nobody is reading from it just now; otherwise that happens later."""
+    connection.execute("PRAGMA busy_timeout = 0")
+    try:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    finally:
+        connection.execute(f"PRAGMA busy_timeout = {BUSY_MILLISECONDS}")
+
+
 def _use_log(connection: sqlite3.Connection) -> None:
     # Changing the journal's mode takes a lock for which SQLite does not wait when two processes do it at once.
     for attempt in range(50):

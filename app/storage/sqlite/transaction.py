@@ -21,6 +21,7 @@ from app.storage.sql.known import Known
 from app.storage.sql.mapping import Mapping
 from app.storage.sql.projection import carried, first_named, stub
 from app.storage.sql.writes import WIDEST, Writes, width
+from app.storage.sqlite.connection import empty_log
 from app.storage.sqlite.insertion import Insertion
 from app.storage.sqlite.writer import Unit
 
@@ -95,7 +96,7 @@ class SqliteTransaction:
         return None if row is None else self._mapping.record(row)
 
     async def erase(self, sequence: int, names: Sequence[str], veil: Veil) -> None:
-        """Also blanks the texts' copies in the catalogue, and overwrites the freed bytes in the file."""
+        """Also blanks the texts' copies in the catalogue, overwrites the freed bytes, and empties the log of old pages."""
         if unknown := set(names) - set(PRIVATE_FIELDS):
             raise ValueError(f"not private: {sorted(unknown)}")
         entry = (await self.entries([sequence])).get(sequence)
@@ -112,6 +113,7 @@ class SqliteTransaction:
                 self._execute(statement, kind=version.kind.value, record_id=version.id, sequence=sequence)
         finally:
             self._unit.connection.execute("PRAGMA secure_delete = OFF")
+        self._unit.when_committed(lambda: empty_log(self._unit.connection))
 
     async def put_key(self, key: Key) -> None:
         if key.account_id != self._account_id:

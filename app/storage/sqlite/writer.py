@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import sqlite3
 import threading
 import time
@@ -20,6 +21,7 @@ from typing import Any, Generic, TypeVar
 from app.domain.errors import Unavailable
 
 T = TypeVar("T")
+_LOG = logging.getLogger("gateway.storage")
 
 MOST_JOBS = 512
 """Jobs in one commit."""
@@ -43,9 +45,12 @@ class Unit:
         self._committed.append(call)
 
     def committed(self) -> None:
-        """Make the calls."""
+        """Make the calls. What is committed is committed, so that none of them may fail it or end the thread."""
         for call in self._committed:
-            call()
+            try:
+                call()
+            except Exception:
+                _LOG.exception("what was to follow a commit has failed")
 
 
 @dataclass(slots=True)
@@ -106,7 +111,7 @@ class Writer:
         while (job := self._queue.get()) is not None:
             try:
                 connection = connection or self._connect()
-            except sqlite3.Error as error:
+            except Exception as error:
                 _resolve([_Done(job, error=_translated(error))])
                 continue
             self._commit(connection, job)
