@@ -50,18 +50,27 @@ KEYS: dict[str, tuple[Callable[[Row], str | None], str]] = {
     "product_id": (lambda row: value(row, "ServiceName"), "productId"),
     "customer_id": (lambda row: value(row, "SubAccountId"), "customerId"),
     "day": (lambda row: row["ChargePeriodStart"][:10], "bucketStart"),
+    "all": (lambda row: "|".join(_joint(row["ChargePeriodStart"], value(row, "ServiceName"), value(row, "SubAccountId"))), ""),
 }
+
+
+def _joint(start: str | None, product: str | None, customer: str | None) -> tuple[str, str, str]:
+    return (start or "")[:10], product or "", customer or ""
 
 
 def told_by_cli(product: Product, dimension: str) -> tuple[Totals, Totals]:
     """The same sums as `gateway report` tells them."""
-    asked = ["--bucket", "day"] if dimension == "day" else ["--group-by", dimension]
+    asked = ["--bucket", "day"] if dimension in ("day", "all") else ["--group-by", dimension]
+    asked += ["--group-by", "product_id,customer_id"] if dimension == "all" else []
     answer = product.json("report", "usage-summary", "--account", "cloud", *asked)
-    column = "bucket_start" if dimension == "day" else dimension
-    width = 10 if dimension == "day" else None
+
+    def key(row: dict[str, Any]) -> str:
+        if dimension == "all":
+            return "|".join(_joint(row["bucket_start"], row["product_id"], row["customer_id"]))
+        return str(row["bucket_start"])[:10] if dimension == "day" else row[dimension] or ""
 
     def sums(section: str, amount: str, unit: str) -> Totals:
-        return {((r[column] or "")[:width], r[unit] or ""): Decimal(r[amount]) for r in answer[section]}
+        return {(key(row), row[unit] or ""): Decimal(row[amount]) for row in answer[section]}
 
     return sums("group_quantities", "quantity", "unit"), sums("group_charges", "charge", "currency")
 
@@ -71,14 +80,17 @@ def told_by_graphql(ask: Callable[..., Any], dimension: str) -> tuple[Totals, To
     quantities: Totals = {}
     charges: Totals = {}
     field, after = KEYS[dimension][1], None
-    asked: dict[str, Any] = (
-        {"bucket": {"granularity": "DAY"}} if dimension == "day" else {"by": [dimension.removesuffix("_id").upper()]}
-    )
+    asked: dict[str, Any] = {"bucket": {"granularity": "DAY"}} if dimension in ("day", "all") else {}
+    if dimension != "day":
+        asked["by"] = ["PRODUCT", "CUSTOMER"] if dimension == "all" else [dimension.removesuffix("_id").upper()]
     while True:
         groups = ask(SUMMARY, **asked, after=after)["usageSummary"]["groups"]
         for edge in groups["nodes"]:
             node = edge["node"]
-            key = (node[field] or "")[: 10 if dimension == "day" else None]
+            if dimension == "all":
+                key = "|".join(_joint(node["bucketStart"], node["productId"], node["customerId"]))
+            else:
+                key = (node[field] or "")[: 10 if dimension == "day" else None]
             quantities |= {(key, each["unit"] or ""): Decimal(each["quantity"]) for each in node["quantities"]}
             charges |= {(key, each["currency"]): Decimal(each["charge"]) for each in node["charges"]}
         if not groups["pageInfo"]["hasNextPage"]:
@@ -128,13 +140,13 @@ def correct(product: Product, ask: Callable[..., Any], rows: list[Row]) -> None:
         quantity = str(EXACT.add(Decimal(row["ConsumedQuantity"]), Decimal("0.5")))
         ask(
             "mutation ($input: AmendUsageEventInput!) { amendUsageEvent(input: $input) { errors { code message } } }",
-            input={"ref": refs[row["Id"]], "changes": {"quantity": quantity}, "reason": "metered half a unit short"},
+            input={"id": refs[row["Id"]], "changes": {"quantity": quantity}, "reason": "metered half a unit short"},
         )
         row["ConsumedQuantity"] = quantity
     for row in measured[10:20]:
         ask(
             "mutation ($input: RetractUsageEventInput!) { retractUsageEvent(input: $input) { errors { code message } } }",
-            input={"ref": refs[row["Id"]], "reason": "test traffic"},
+            input={"id": refs[row["Id"]], "reason": "test traffic"},
         )
     gone = {row["Id"] for row in measured[10:20]}
     # What was taken back leaves a zero where nothing else is counted, so zeros are compared too.
