@@ -17,21 +17,30 @@ from app.domain.errors import GatewayError
 from app.exports.jobs import Worker
 from app.ledger.commands import Rules
 from app.observability.logs import configure
-from app.ports import Files, Store
+from app.ports import Files
 from app.settings import LogFormat, Settings
+from app.storage.copying import Transferable
 from app.storage.files import open_files
+from app.storage.migrations import move
 from app.storage.sqlite import open_sqlite
 
 _FLUSH_SECONDS = 5.0
 
 
-async def open_store(settings: Settings) -> Store:
+async def open_store(settings: Settings) -> Transferable:
     """The store that the settings name: an empty database is made ready, and an older file migrated. Raises Unavailable."""
     if settings.embedded:
         return await open_sqlite(settings.database_path)
     from app.storage.postgres import Limits, open_postgres  # not loaded by those who need no driver for it
 
     return await open_postgres(settings.database_url, Limits(settings.database_connections, settings.database_statement_seconds))
+
+
+def move_database(settings: Settings, target: str, *, down: bool) -> tuple[str | None, str | None]:
+    """Bring the database that the settings name to that revision, and tell those before and after. Blocks; see `move`."""
+    if settings.embedded:
+        settings.database_path.parent.mkdir(parents=True, exist_ok=True)
+    return move(settings.database_url, target, down=down)
 
 
 async def open_artifacts(settings: Settings) -> Files:

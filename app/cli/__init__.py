@@ -7,7 +7,7 @@ import sys
 import typer
 from rich.console import Console
 
-from app.cli import accounts, exporting, importing, keys, ledger, reporting, schema, serving
+from app.cli import accounts, copying, exporting, importing, keys, ledger, migrating, reporting, schema, serving
 from app.domain.errors import GatewayError, InvalidSetting
 
 app = typer.Typer(
@@ -26,6 +26,10 @@ app.command("schema")(schema.schema_command)
 app.command("import")(importing.import_file_command)
 app.command("report")(reporting.report_command)
 app.command("export")(exporting.export_command)
+app.command("migrate")(migrating.migrate_command)
+app.command("copy")(copying.copy_command)
+app.command("backup")(copying.backup_command)
+app.command("restore")(copying.restore_command)
 
 
 def main() -> None:

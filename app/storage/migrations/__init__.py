@@ -16,7 +16,7 @@ from sqlalchemy import Connection, create_engine, inspect, pool, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from app.domain.errors import Unavailable
+from app.domain.errors import Conflict, Unavailable
 
 T = TypeVar("T")
 
@@ -36,15 +36,15 @@ def upgrade(url: str) -> None:
     move(url, REVISIONS[-1])
 
 
-def move(url: str, target: str) -> tuple[str | None, str | None]:
-    """Bring the database up or down to the revision `target`, in one transaction, and tell where it was and where it is.
+def move(url: str, target: str, *, down: bool = False) -> tuple[str | None, str | None]:
+    """Bring the database to the revision `target`, in one transaction, and tell those before and after; None is an empty one.
 
-    Blocks, as `upgrade` does. Raises Unavailable for a database that a newer version made, ValueError for an unknown target, and
-    NotImplementedError for a way down that there is not.
+    Blocks, as `upgrade` does. Raises Conflict for a way down that was not asked for, Unavailable for a database that a newer
+    version made or that cannot be reached, and ValueError for an unknown target.
     """
     if target not in REVISIONS:
         raise ValueError(f"{target} is not a revision; there are {', '.join(REVISIONS)}")
-    return _connected(url, lambda connection: _move(connection, target))
+    return _connected(url, lambda connection: _move(connection, target, down))
 
 
 def current(url: str) -> str | None:
@@ -68,7 +68,7 @@ def refuse_unknown(found: str | None) -> None:
         )
 
 
-def _move(connection: Connection, target: str) -> tuple[str | None, str | None]:
+def _move(connection: Connection, target: str, down: bool) -> tuple[str | None, str | None]:
     from alembic import command
     from alembic.config import Config
 
@@ -79,11 +79,13 @@ def _move(connection: Connection, target: str) -> tuple[str | None, str | None]:
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
         before = revision(connection)
         refuse_unknown(before)
+        back = before is not None and REVISIONS.index(target) < REVISIONS.index(before)
+        if back and not down:
+            raise Conflict(f"the database is at revision {before}; going back to {target} loses what later revisions hold")
         config = Config()
         config.set_main_option("script_location", str(importlib.resources.files(__name__)).replace("%", "%%"))
         config.attributes["connection"] = connection
-        down = before is not None and REVISIONS.index(target) < REVISIONS.index(before)
-        (command.downgrade if down else command.upgrade)(config, target)
+        (command.downgrade if back else command.upgrade)(config, target)
         after = revision(connection)
     except BaseException:
         with contextlib.suppress(DBAPIError):
@@ -99,9 +101,9 @@ def _connected(url: str, work: Callable[[Connection], T]) -> T:
         with engine.connect() as connection:
             return work(connection)
 
-    async def run() -> T:
-        import asyncpg
+    import asyncpg
 
+    async def run() -> T:
         # The driver reads the URL by itself, with all that PostgreSQL's own tools take in it, such as sslmode.
         engine = create_async_engine(
             "postgresql+asyncpg://",
@@ -112,4 +114,7 @@ def _connected(url: str, work: Callable[[Connection], T]) -> T:
         async with engine.connect() as connection:
             return await connection.run_sync(work)
 
-    return asyncio.run(run())
+    try:
+        return asyncio.run(run())
+    except (OSError, asyncpg.PostgresError) as error:
+        raise Unavailable("the database cannot be reached", detail=str(error)) from error

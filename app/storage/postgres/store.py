@@ -16,6 +16,7 @@ from app.storage.postgres.exports import PostgresExports
 from app.storage.postgres.ledger import PostgresLedger
 from app.storage.postgres.months import Months
 from app.storage.postgres.readers import Readers
+from app.storage.postgres.transfer import PostgresTransfer
 from app.storage.postgres.writer import Writer
 from app.storage.sql.dialect import compile_statement
 
@@ -32,7 +33,7 @@ async def open_postgres(url: str, limits: Limits | None = None) -> PostgresStore
     return PostgresStore(await reading_pool(url, limits), await writing_pool(url, limits))
 
 
-class PostgresStore(PostgresLedger, PostgresAccounts, PostgresExports):
+class PostgresStore(PostgresLedger, PostgresAccounts, PostgresExports, PostgresTransfer):
     """See `app.ports.Store`. Use `open_postgres` to get one. To be used on one event loop."""
 
     def __init__(self, reading: asyncpg.Pool, writing: asyncpg.Pool) -> None:
@@ -43,6 +44,7 @@ class PostgresStore(PostgresLedger, PostgresAccounts, PostgresExports):
         PostgresLedger.__init__(self, readers, months)
         PostgresAccounts.__init__(self, readers, writing)
         PostgresExports.__init__(self, readers)
+        PostgresTransfer.__init__(self, readers, writing)
 
     async def transact(self, account_id: int, body: Callable[[Transaction], Awaitable[T]]) -> T:
         return await self._writer.submit(account_id, body)

@@ -20,6 +20,7 @@ from app.storage.sqlite.exports import SqliteExports
 from app.storage.sqlite.ledger import SqliteLedger
 from app.storage.sqlite.readers import Readers
 from app.storage.sqlite.transaction import Shared, SqliteTransaction, drive
+from app.storage.sqlite.transfer import SqliteTransfer
 from app.storage.sqlite.writer import Unit, Writer
 
 T = TypeVar("T")
@@ -35,7 +36,7 @@ async def open_sqlite(path: str | Path, *, readers: int = 3) -> SqliteStore:
     return SqliteStore(file, readers)
 
 
-class SqliteStore(SqliteLedger, SqliteAccounts, SqliteExports):
+class SqliteStore(SqliteLedger, SqliteAccounts, SqliteExports, SqliteTransfer):
     """See `app.ports.Store`. Use `open_sqlite` to get one."""
 
     def __init__(self, path: Path, readers: int) -> None:
@@ -45,6 +46,7 @@ class SqliteStore(SqliteLedger, SqliteAccounts, SqliteExports):
         SqliteLedger.__init__(self, reading)
         SqliteAccounts.__init__(self, reading, writing)
         SqliteExports.__init__(self, reading)
+        SqliteTransfer.__init__(self, reading, writing)
 
     async def transact(self, account_id: int, body: Callable[[Transaction], Awaitable[T]]) -> T:
         def work(unit: Unit) -> T:
