@@ -75,22 +75,25 @@ class CsvReader:
             return None, len(self._row)
         if not text or text == "\r":
             return None, 1
-        cells = None if self._quotes & 1 or too_large(text) else _cells(text)
-        if cells is not None and len(cells) == len(self.columns) + self._marked and not _broken_utf8(text):
-            self._index += 1
-            # Not strict: the mark of a rejects file has no column here.
-            return Item(self._index - 1, self._line, dict(zip(self.columns, cells, strict=False))), len(self._row)
+        cells = None if too_large(text) else _cells(text)
         if cells is None:
             line = self._row[0].removesuffix("\r")
-            if too_large(line):
-                return self._rejected(TOO_LARGE, [line[:_KEPT]]), 1
-            return self._rejected(_QUOTES, [line]), 1
-        told = cells[:-1] if self._marked else cells
-        if len(told) != len(self.columns):
-            reason = f"has {len(told)} cells, the header has {len(self.columns)}"
-        else:
-            reason = "is not UTF-8"
-        return self._rejected(reason, told), len(self._row)
+            return (self._rejected(TOO_LARGE, [line[:_KEPT]]) if too_large(line) else self._rejected(_QUOTES, [line])), 1
+        if self._marked:
+            cells.pop()
+            if len(cells) == 1 < len(self.columns):
+                # A line that could not be read is kept as one cell: somebody may have mended the text in it.
+                line = cells[0]
+                cells = _cells(line)
+                if cells is None:
+                    return self._rejected(_QUOTES, [line]), len(self._row)
+        if len(cells) != len(self.columns):
+            reason = f"has {len(cells)} cells, the header has {len(self.columns)}"
+            return self._rejected(reason, cells), len(self._row)
+        if _broken_utf8(text):
+            return self._rejected("is not UTF-8", cells), len(self._row)
+        self._index += 1
+        return Item(self._index - 1, self._line, dict(zip(self.columns, cells, strict=True))), len(self._row)
 
     def _rejected(self, reason: str, cells: list[str]) -> Item:
         self._index += 1
@@ -111,6 +114,8 @@ class CsvReader:
 
 def _cells(text: str) -> list[str] | None:
     """The cells of a row; None where its quotes make none."""
+    if text.count('"') & 1:
+        return None
     try:
         return next(csv.reader((text,), strict=True), [])
     except csv.Error:
