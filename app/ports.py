@@ -86,7 +86,7 @@ class Transaction(Protocol):
         ...
 
     async def put_export(self, export: Export, subtrees: bytes = b"") -> None:
-        """Make an export, or replace the one with its id. `subtrees` are the subtree hashes behind its digest, one after another."""
+        """Make an export, or replace the one with its id. `subtrees`: the subtree hashes behind its digest, one after another."""
         ...
 
     async def first_answer(self, key: str) -> FirstAnswer | None:
@@ -216,7 +216,7 @@ class Draft(Protocol):
         ...
 
     async def keep(self, name: str) -> None:
-        """Make it appear under `name`, whole and durable. Done for a name that is there, it puts these bytes in place of those."""
+        """Make it appear under `name`, whole and durable, in the place of what may be there."""
         ...
 
     def drop(self) -> None:

@@ -99,7 +99,8 @@ def product_sequences(product: Product, account: str) -> list[int]:
     """The usage entries' sequences, read past the product."""
     with sqlite3.connect(f"file:{product.database}?mode=ro", uri=True) as database:
         rows = database.execute(
-            "SELECT sequence FROM entries JOIN accounts ON accounts.id = account_id WHERE accounts.name = ? AND kind = 'usage' ORDER BY 1",
+            "SELECT sequence FROM entries JOIN accounts ON accounts.id = account_id "
+            "WHERE accounts.name = ? AND kind = 'usage' ORDER BY sequence",
             (account,),
         )
         return [row[0] for row in rows]
