@@ -63,6 +63,8 @@ def _settings(limits: Limits) -> dict[str, str]:
         "plan_cache_mode": "force_custom_plan",
         # Compiling a query takes longer than most of them run.
         "jit": "off",
+        # Groups are gathered in memory rather than sorted on disk.
+        "work_mem": "32MB",
         "TimeZone": "UTC",
     }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -19,21 +19,23 @@ from app.question.records import Records
 from app.question.rows import Rows
 from app.question.scope import Scope
 from app.storage.postgres.dialect import LAST, PostgresDialect
-from app.storage.postgres.months import Months, Timeline, Window, hull, pieces
+from app.storage.postgres.months import Months, Timeline, Window, pieces, runs
 from app.storage.postgres.readers import Readers
+from app.storage.postgres.reads import PostgresReads
 from app.storage.sql.cells import CellReads
-from app.storage.sql.conditions import SEQUENCE, ordered_lead, shape_of, values_of
+from app.storage.sql.conditions import EVENT, NARROW, SEQUENCE, Shape, gathering_lead, ordered_lead, shape_of, values_of
 from app.storage.sql.dialect import Statement
 from app.storage.sql.mapping import Mapping
-from app.storage.sql.reads import EVERYTHING, Reads
+from app.storage.sql.reads import EVERYTHING
 from app.storage.sql.records import RecordReads, record_arguments, record_shape
 from app.storage.sql.writes import Writes
 
 BATCH = 1_000
 """Entries in one batch of a stream. Each is a query of its own: a long one would keep dead rows from being cleared away."""
-GLANCE = 20_000
-"""Entries that a page may look through in order, some milliseconds' work, before all that fit are gathered and sorted instead;
-and that a walk has before it at least, so that it plans few partitions at a time."""
+GLANCE = 2_000
+"""Entries that a page may look through in order, a millisecond's work, before all that fit are gathered and sorted instead."""
+PIECE = 20_000
+"""Entries, at least, among which one step of a walk looks: so it plans few partitions at a time, and has enough to go on."""
 
 
 class PostgresLedger:
@@ -46,7 +48,7 @@ class PostgresLedger:
         self._dialect = dialect
         self._mapping = Mapping(dialect)
         self._writes = Writes(dialect)
-        self._reads = Reads(dialect)
+        self._reads = PostgresReads(dialect)
         self._cells = CellReads(dialect)
         self._records = RecordReads(dialect)
 
@@ -58,7 +60,8 @@ class PostgresLedger:
         return self._mapping.head(rows[0])
 
     async def sequence_at(self, account_id: int, moment: datetime) -> int:
-        month = (await self._timeline(account_id)).before(moment)
+        # An old timeline will do: what it does not know yet was recorded in its last month or later.
+        month = (await self._timeline(account_id, 1)).before(moment)
         if month is None:
             return 0
         before, start = month
@@ -67,26 +70,13 @@ class PostgresLedger:
         return int(rows[0][0]) if rows else before
 
     async def rows(self, question: Rows) -> list[Entry]:
-        shape = shape_of(question.filters, question.kinds, question.corrections_only)
         limit = EVERYTHING if question.limit is None else question.limit
-        windows = await self._windows(question)
-        if not windows or limit <= 0:
-            return []
-        values = self._values(question) | {"limit": limit}
-        lead = ordered_lead(shape)
-        walk = self._reads.walk(shape, lead or SEQUENCE, question.descending)
-        near = next(pieces(windows, GLANCE, descending=question.descending))
-        if lead is None and not shape.bare:
-            # Nothing has them in order. Most pages are full after a glance; for the others all that fit are found and sorted.
-            edge = max(near.above, near.upto - GLANCE) if question.descending else min(near.upto, near.above + GLANCE)
-            near = replace(near, above=edge) if question.descending else replace(near, upto=edge)
-            rest = self._reads.gather(shape, question.descending)
-        else:
-            rest = walk
-        found = await self._entries(walk, values | near.values())
-        far = _beyond(windows, near, descending=question.descending)
-        if len(found) < limit and far is not None:
-            found += await self._entries(rest, values | far.values() | {"limit": limit - len(found)})
+        values = self._values(question)
+        found: list[Entry] = []
+        for statement, window in self._steps(question, await self._windows(question)):
+            if len(found) >= limit:
+                break
+            found += await self._entries(statement, values | window.values() | {"limit": limit - len(found)})
         return found
 
     async def stream(self, question: Rows) -> AsyncIterator[list[Entry]]:
@@ -94,7 +84,7 @@ class PostgresLedger:
         statement = self._reads.walk(shape, ordered_lead(shape) or SEQUENCE, question.descending)
         left = EVERYTHING if question.limit is None else question.limit
         values = self._values(question)
-        for piece in pieces(await self._windows(question), GLANCE, descending=question.descending):
+        for piece in pieces(await self._windows(question), PIECE, descending=question.descending):
             values |= piece.values()
             while left > 0 and values["above"] < values["upto"]:
                 values["limit"] = min(BATCH, left)
@@ -110,36 +100,32 @@ class PostgresLedger:
     async def count(self, question: Rows) -> int:
         shape = shape_of(question.filters, question.kinds, question.corrections_only)
         windows = await self._windows(replace(question, above=None, below=None))
-        if not windows:
-            return 0
-        values = self._values(question) | hull(windows).values()
         if shape.bare and (shape.kinds is None or EntryKind.USAGE.value in shape.kinds):
             # Sequences have no gaps: all that need counting are the few entries of the kinds that are not asked for.
-            everything = min(question.scope.as_of, (await self.head(question.scope.account_id)).sequence)
+            everything = windows[-1].upto if windows else 0
             others = tuple(sorted(kind.value for kind in EntryKind if kind.value not in (shape.kinds or ())))
             if shape.kinds is None or not others:
                 return everything
-            return everything - await self._counted(self._reads.count(replace(shape, kinds=others)), values)
-        return await self._counted(self._reads.count(shape), values)
+            return everything - await self._counted(question, replace(shape, kinds=others), windows)
+        return await self._counted(question, shape, windows)
 
     async def extent(self, scope: Scope, filters: Filters) -> tuple[datetime, datetime] | None:
         question = Rows(scope, filters, frozenset((EntryKind.USAGE,)))
-        windows = await self._windows(question)
-        if not windows:
-            return None
-        values = self._values(question) | hull(windows).values()
-        rows = await self._readers.fetch(self._reads.extent(shape_of(filters, question.kinds)), values)
-        first, last = rows[0]
-        return None if first is None else (first, last)
+        statement, values = self._reads.extent(shape_of(filters, question.kinds)), self._values(question)
+        ends = [
+            (await self._readers.fetch(statement, values | window.values()))[0] for window in runs(await self._windows(question))
+        ]
+        found = [(first, last) for first, last in ends if first is not None]
+        return (min(first for first, _ in found), max(last for _, last in found)) if found else None
 
     async def groups(self, question: Groups) -> Grouped:
-        timeline = await self._timeline(question.scope.account_id)
+        scope = question.scope
+        timeline = await self._timeline(scope.account_id, scope.as_of)
         cells = []
         for statement, values in self._cells.parts(question):
             period = Period(values.get("start"), values.get("end"))
-            windows = timeline.windows(0, question.scope.as_of, period)
-            if windows:
-                rows = await self._readers.fetch(statement, values | hull(windows).values())
+            for window in runs(timeline.windows(0, scope.as_of, period)):
+                rows = await self._readers.fetch(statement, values | window.values())
                 cells += [self._cells.cell(row, question) for row in rows]
         return fold(cells, question)
 
@@ -149,30 +135,53 @@ class PostgresLedger:
         rows = await self._readers.fetch(self._records.records(record_shape(question)), record_arguments(question))
         return [self._mapping.record(row) for row in rows]
 
+    def _steps(self, question: Rows, windows: list[Window]) -> Iterator[tuple[Statement, Window]]:
+        """What is asked one after another, until a page is full."""
+        if not windows:
+            return
+        descending = question.descending
+        shape = shape_of(question.filters, question.kinds, question.corrections_only)
+        lead = ordered_lead(shape)
+        if lead is not None or shape.bare:
+            walk = rest = self._reads.walk(shape, lead or SEQUENCE, descending)
+            near = next(pieces(windows, PIECE, descending=descending))
+        else:
+            # Nothing has them in order. Most pages are full after a glance; for the others all that fit are found and sorted.
+            walk, rest = self._reads.walk(shape, SEQUENCE, descending), self._reads.gather(shape, descending)
+            near = next(pieces(windows, GLANCE, descending=descending))
+            edge = max(near.above, near.upto - GLANCE) if descending else min(near.upto, near.above + GLANCE)
+            near = replace(near, above=edge) if descending else replace(near, upto=edge)
+        if rest is walk or gathering_lead(shape) not in (*NARROW, EVENT):
+            yield walk, near
+            windows = _beyond(windows, near, descending=descending)
+        left = runs(windows)
+        for window in reversed(left) if descending else left:
+            yield rest, window
+
     async def _windows(self, question: Rows) -> list[Window]:
         if question.kinds is not None and not question.kinds:
             return []
         above = 0 if question.above is None else max(question.above, 0)
         upto = question.scope.as_of if question.below is None else min(question.scope.as_of, question.below - 1)
-        return (await self._timeline(question.scope.account_id)).windows(above, upto, question.filters.period)
+        return (await self._timeline(question.scope.account_id, upto)).windows(above, upto, question.filters.period)
 
-    async def _timeline(self, account_id: int) -> Timeline:
-        return await self._months.of(account_id, self._readers.ask)
+    async def _timeline(self, account_id: int, upto: int) -> Timeline:
+        return await self._months.known(account_id, upto, self._readers.ask)
 
     async def _entries(self, statement: Statement, values: dict[str, Any]) -> list[Entry]:
         return [self._mapping.entry(row) for row in await self._readers.fetch(statement, values)]
 
-    async def _counted(self, statement: Statement, values: dict[str, Any]) -> int:
-        return int((await self._readers.fetch(statement, values))[0][0])
+    async def _counted(self, question: Rows, shape: Shape, windows: list[Window]) -> int:
+        statement, values = self._reads.count(shape), self._values(question)
+        found = [await self._readers.fetch(statement, values | window.values()) for window in runs(windows)]
+        return sum(int(rows[0][0]) for rows in found)
 
     def _values(self, question: Rows) -> dict[str, Any]:
         return {"account_id": question.scope.account_id} | values_of(question.filters, self._dialect)
 
 
-def _beyond(windows: list[Window], near: Window, *, descending: bool) -> Window | None:
-    """What is left of the windows past the near end; None if that is nothing."""
+def _beyond(windows: list[Window], near: Window, *, descending: bool) -> list[Window]:
+    """What is left of the windows past the near end."""
     if descending:
-        left = [replace(each, upto=min(each.upto, near.above)) for each in windows if each.above < near.above]
-    else:
-        left = [replace(each, above=max(each.above, near.upto)) for each in windows if each.upto > near.upto]
-    return hull(left) if left else None
+        return [replace(each, upto=min(each.upto, near.above)) for each in windows if each.above < near.above]
+    return [replace(each, above=max(each.above, near.upto)) for each in windows if each.upto > near.upto]

@@ -1,28 +1,27 @@
 """Which partitions a question is about: what is known of the months in which an account recorded.
 
-Recording never goes back in time, so a month that another one follows is settled for ever: where its sequences begin and end,
-and between which instants lies what its entries tell of. Only the last known month is open: it stands for itself and for all that
-may have come since, so that what is remembered may be old without ever being wrong.
+Recording never goes back in time, and what has a sequence never changes its place. So what was once read of an account's months,
+up to the head that it had then, is true for ever of all that was recorded up to there; it is read again when a question goes
+further.
 """
 
 from __future__ import annotations
 
-import time
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 from typing import Any, Protocol
 
 from sqlalchemy import bindparam, select
 
 from app.domain.period import Period
 from app.storage.postgres.dialect import FIRST, LAST, MonthTable, PostgresDialect
+from app.storage.postgres.partitions import next_month
 from app.storage.sql.dialect import Statement, compile_statement
-from app.storage.sql.tables import table_of
+from app.storage.sql.tables import heads, table_of
 
-FRESH_SECONDS = 60.0
-"""How long what was read is relied on before it is read again, in case months have been added."""
 _MOST_ACCOUNTS = 4_096
 
 
@@ -61,52 +60,52 @@ class Window:
         }
 
 
+@dataclass(frozen=True, slots=True)
 class Timeline:
-    """The months of one account, oldest first."""
+    """The months of one account, oldest first, as they were when the ledger ended at `head`."""
 
-    def __init__(self, months: Sequence[Month]) -> None:
-        self.months = tuple(months)
+    head: int = 0
+    months: tuple[Month, ...] = ()
 
     def windows(self, above: int, upto: int, period: Period = Period()) -> list[Window]:
-        """For each month that can hold entries of these sequences which occurred in the period, its part of them, in order."""
-        if above >= upto:
-            return []
-        if not self.months:
-            return [Window(above, upto)]
+        """For each month with entries of these sequences, of which some may have occurred in the period, its part of them."""
         found = []
         for at, month in enumerate(self.months):
-            following = self.months[at + 1] if at + 1 < len(self.months) else None
-            first = max(above, month.first_sequence - 1)
-            last = upto if following is None else min(upto, following.first_sequence - 1)
-            if first < last and (following is None or _meets(month, period)):
-                found.append(Window(first, last, month.start, LAST if following is None else following.start))
+            end = self.months[at + 1].first_sequence - 1 if at + 1 < len(self.months) else self.head
+            first, last = max(above, month.first_sequence - 1), min(upto, end)
+            if first < last and _meets(month, period):
+                found.append(Window(first, last, month.start, next_month(month.start)))
         return found
 
     def before(self, moment: datetime) -> tuple[int, datetime] | None:
-        """The month that holds the instant: the last sequence before it, and its first instant. None where nothing was recorded
-        by then."""
-        if not self.months:
-            return 0, FIRST
+        """Of the last month that began by then: the last sequence before it, and its first instant. None where there is none."""
         month = next((month for month in reversed(self.months) if month.start <= moment), None)
         return None if month is None else (month.first_sequence - 1, month.start)
 
 
-def hull(windows: Sequence[Window]) -> Window:
-    """One window that holds all of these, of which there is one at least."""
-    first, last = windows[0], windows[-1]
-    return Window(first.above, last.upto, first.recorded_from, last.recorded_below)
+def runs(windows: Sequence[Window]) -> list[Window]:
+    """The same windows, neighbours made one."""
+    breaks = [at for at, (one, other) in enumerate(pairwise(windows), start=1) if one.upto != other.above]
+    edges = [0, *breaks, len(windows)]
+    return [_joined(windows[start:end]) for start, end in pairwise(edges) if start < end]
 
 
 def pieces(windows: Sequence[Window], least: int, *, descending: bool) -> Iterator[Window]:
-    """The windows in the order of a walk, neighbours taken together until they hold at least so many sequences."""
+    """The windows in the order of a walk, neighbours made one until it holds at least so many sequences."""
     gathered: list[Window] = []
     for window in reversed(windows) if descending else windows:
-        gathered = [window, *gathered] if descending else [*gathered, window]
-        if sum(each.upto - each.above for each in gathered) >= least:
-            yield hull(gathered)
+        apart = gathered and window.upto != gathered[0].above and window.above != gathered[-1].upto
+        if gathered and (apart or sum(each.upto - each.above for each in gathered) >= least):
+            yield _joined(gathered)
             gathered = []
+        gathered = [window, *gathered] if descending else [*gathered, window]
     if gathered:
-        yield hull(gathered)
+        yield _joined(gathered)
+
+
+def _joined(windows: Sequence[Window]) -> Window:
+    first, last = windows[0], windows[-1]
+    return Window(first.above, last.upto, first.recorded_from, last.recorded_below)
 
 
 def _meets(month: Month, period: Period) -> bool:
@@ -116,30 +115,30 @@ def _meets(month: Month, period: Period) -> bool:
 
 
 class Months:
-    """The timelines of accounts, remembered for a while."""
+    """The timelines of accounts, as far as they were needed."""
 
     def __init__(self) -> None:
-        months = table_of(MonthTable).c
-        asked = select(months.month, months.first_sequence, months.first_occurred_at, months.last_occurred_at)
-        asked = asked.where(months.account_id == bindparam("account_id")).order_by(months.month)
+        months = table_of(MonthTable)
+        own = months.c.account_id == heads.c.account_id
+        columns = (months.c.month, months.c.first_sequence, months.c.first_occurred_at, months.c.last_occurred_at)
+        asked = select(heads.c.sequence, *columns).select_from(heads.outerjoin(months, own))
+        asked = asked.where(heads.c.account_id == bindparam("account_id")).order_by(months.c.month)
         self._statement = compile_statement(asked, PostgresDialect())
-        self._known: OrderedDict[int, tuple[float, Timeline]] = OrderedDict()
+        self._known: OrderedDict[int, Timeline] = OrderedDict()
 
-    async def of(self, account_id: int, fetch: Fetch | None = None) -> Timeline:
-        """The account's timeline: as it is remembered, or else as `fetch` tells it. Without one, nothing is known."""
-        read_at, timeline = self._known.get(account_id, (0.0, None))
-        now = time.monotonic()
-        if timeline is not None and now - read_at <= FRESH_SECONDS:
-            return timeline
-        if fetch is None:
-            return timeline or Timeline(())
-        timeline = Timeline([Month(*row) for row in await fetch(self._statement, account_id=account_id)])
-        self._known[account_id] = (now, timeline)
-        self._known.move_to_end(account_id)
-        while len(self._known) > _MOST_ACCOUNTS:
-            self._known.popitem(last=False)
+    async def known(self, account_id: int, upto: int, fetch: Fetch) -> Timeline:
+        """The account's timeline up to that sequence, or to the head where the ledger ends before."""
+        timeline = self.remembered(account_id)
+        if upto > timeline.head:
+            rows = await fetch(self._statement, account_id=account_id)
+            head = rows[0][0] if rows else 0
+            timeline = Timeline(head, tuple(Month(*row[1:]) for row in rows if row[1] is not None))
+            self._known[account_id] = timeline
+            self._known.move_to_end(account_id)
+            while len(self._known) > _MOST_ACCOUNTS:
+                self._known.popitem(last=False)
         return timeline
 
-    def forget(self, account_id: int) -> None:
-        """Read the account's months again when they are next needed."""
-        self._known.pop(account_id, None)
+    def remembered(self, account_id: int) -> Timeline:
+        """The account's timeline as far as it is known without asking."""
+        return self._known.get(account_id, Timeline())

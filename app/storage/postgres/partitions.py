@@ -23,6 +23,12 @@ def month_of(moment: datetime) -> datetime:
     return datetime(moment.year, moment.month, 1, tzinfo=UTC)
 
 
+def next_month(month: datetime) -> datetime:
+    """The first instant of the month that follows; of the last one there is, the last instant."""
+    year, number = _following(month.year, month.month)
+    return datetime(year, number, 1, tzinfo=UTC) if year <= MAXYEAR else datetime.max.replace(tzinfo=UTC)
+
+
 class Partitions:
     """The months that are known to have a partition."""
 

@@ -112,14 +112,15 @@ class Unit:
         """Everything is there for good."""
         for written in self._written:
             self._appending.committed(written)
-            if written.months:
-                self._months.forget(self.account_id)
 
     async def recorded_from(self, sequence: int) -> datetime:
         """An instant at or before which nothing was recorded that has this sequence or a higher one, the nearer the better."""
         # What this transaction wrote may yet be undone, and must not be remembered.
-        fetch = None if self._written else self.fetch
-        return (await self._months.of(self.account_id, fetch)).windows(sequence - 1, sequence)[0].recorded_from
+        written = bool(self._written)
+        months = self._months
+        timeline = months.remembered(self.account_id) if written else await months.known(self.account_id, sequence, self.fetch)
+        windows = timeline.windows(sequence - 1, sequence)
+        return windows[0].recorded_from if windows else FIRST
 
     async def fetch(self, statement: Statement, **values: Any) -> list[Any]:
         """All rows of an answer, as the database is at this moment."""
