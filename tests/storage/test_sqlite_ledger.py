@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -12,6 +14,7 @@ from hypothesis import strategies as st
 from app.domain.account import Account, Principal
 from app.domain.catalogue import RecordKind
 from app.domain.decimal import scaled, unscaled
+from app.domain.entry import Correction, Entry, EntryKind, Veil
 from app.domain.errors import AlreadyCorrected, NotFound
 from app.domain.period import Granularity, Period, cut
 from app.ledger.catalogue import upsert
@@ -24,6 +27,7 @@ from app.question.groups import Groups
 from app.question.records import Records
 from app.question.rows import Rows
 from app.question.scope import Scope
+from app.storage.sql.mapping import Mapping
 from app.storage.sqlite import SqliteStore
 from app.storage.sqlite.dialect import SqliteDialect
 from tests.events import START, at, usage
@@ -47,6 +51,18 @@ def test_sums_of_limbs_make_the_sum(values: list[Decimal | None]) -> None:
     columns = list(zip(*(DIALECT.decimal_values(each) for each in values), strict=True)) or [()] * 4
     sums = [sum(limb for limb in column if limb is not None) if any(column) else None for column in columns]
     assert DIALECT.total(sums) == sum(scaled(each) for each in values if each is not None)
+
+
+def test_a_row_holds_every_field_of_an_entry() -> None:
+    mapping = Mapping(DIALECT)
+    assert sorted(mapping.entry_columns) == sorted(column.name for column in DIALECT.entries.columns)
+    stated: dict[str, Any] = {each.name: f"<{each.name}>" for each in fields(Entry)}
+    private = Veil({"name": bytes(16)}, {"actor": bytes(32)})
+    stated |= {"kind": EntryKind.ACTIVITY, "correction": Correction.REVERSAL, "veil": private}
+    stated |= {"occurred_at": at(-1), "recorded_at": at(0), "quantity": Decimal("-1.5"), "charge": Decimal("0.000000000000000001")}
+    stated |= {name: name.encode() for name in ("content_digest", "leaf", "chain")}
+    entry = Entry(**stated)
+    assert mapping.entry(mapping.entry_values(entry)) == entry
 
 
 def test_no_number_is_no_limbs() -> None:

@@ -14,11 +14,16 @@ from app.domain.catalogue import Record, RecordKind
 from app.domain.entry import NO_VEIL, Correction, Entry, EntryKind, Veil
 from app.ports import Head
 from app.storage.sql.dialect import Dialect
-from app.storage.sql.tables import EntryRow, accounts, catalogue, heads, keys
+from app.storage.sql.tables import accounts, catalogue, heads, keys
 
+_PLAIN = (
+    *("account_id", "sequence", "action", "source", "product_id", "customer_id", "license_id", "order_id", "subscription_id"),
+    *("feature_code", "unit", "currency", "corrects", "event", "version", "request_id", "result_class", "status_code"),
+    *("transaction_id", "sender_id", "message", "actor", "reason", "name", "additional_data", "record"),
+)
 _TOLD = ("kind", "correction", "occurred_at", "recorded_at", "veil", "content_digest", "leaf", "chain")
-_PLAIN = tuple(name for name in EntryRow.model_fields if name not in _TOLD)
 _plain = attrgetter(*_PLAIN)
+_new = object.__new__
 _KINDS = {kind.value: kind for kind in EntryKind}
 _CORRECTIONS: dict[str | None, Correction | None] = {None: None, **{each.value: each for each in Correction}}
 _RECORD_KINDS = {kind.value: kind for kind in RecordKind}
@@ -37,27 +42,33 @@ class Mapping:
         quantity, charge = dialect.decimal_columns("quantity"), dialect.decimal_columns("charge")
         self.entry_columns = (*_PLAIN, *_TOLD, *quantity, *charge)
         """The columns of a row of `entries`, in the order in which `entry` takes them and `entry_values` gives them."""
-        self._told = slice(len(_PLAIN), len(_PLAIN) + len(_TOLD))
-        self._quantity = slice(self._told.stop, self._told.stop + len(quantity))
-        self._charge = slice(self._quantity.stop, None)
+        self._quantity = slice(0, len(quantity))
+        self._charge = slice(len(quantity), None)
 
     def entry(self, row: Sequence[Any]) -> Entry:
-        """The entry that a row holds. Every page passes here: a microsecond more is a tenth of a millisecond a page."""
+        """The entry that a row holds.
+
+        Every page passes here, and a microsecond more is a tenth of a millisecond a page: so the row is taken apart right into
+        the entry's slots, which takes a third of the time of calling the class with forty keywords.
+        """
         dialect = self._dialect
-        kind, correction, occurred_at, recorded_at, veil, content_digest, leaf, chain = row[self._told]
-        return Entry(
-            **dict(zip(_PLAIN, row, strict=False)),
-            kind=_KINDS[kind],
-            correction=_CORRECTIONS[correction],
-            occurred_at=dialect.moment(occurred_at),
-            recorded_at=dialect.moment(recorded_at),
-            veil=Veil.from_bytes(veil) if veil else NO_VEIL,
-            content_digest=content_digest,
-            leaf=leaf,
-            chain=chain,
-            quantity=dialect.decimal(row[self._quantity]),
-            charge=dialect.decimal(row[self._charge]),
-        )
+        entry: Entry = _new(Entry)
+        # In the order of _PLAIN and _TOLD.
+        (
+            entry.account_id, entry.sequence, entry.action, entry.source, entry.product_id, entry.customer_id, entry.license_id,
+            entry.order_id, entry.subscription_id, entry.feature_code, entry.unit, entry.currency, entry.corrects, entry.event,
+            entry.version, entry.request_id, entry.result_class, entry.status_code, entry.transaction_id, entry.sender_id,
+            entry.message, entry.actor, entry.reason, entry.name, entry.additional_data, entry.record,
+            kind, correction, occurred_at, recorded_at, veil, entry.content_digest, entry.leaf, entry.chain, *decimals,
+        ) = row  # fmt: skip
+        entry.kind = _KINDS[kind]
+        entry.correction = _CORRECTIONS[correction]
+        entry.occurred_at = dialect.moment(occurred_at)
+        entry.recorded_at = dialect.moment(recorded_at)
+        entry.veil = Veil.from_bytes(veil) if veil else NO_VEIL
+        entry.quantity = dialect.decimal(decimals[self._quantity])
+        entry.charge = dialect.decimal(decimals[self._charge])
+        return entry
 
     def entry_values(self, entry: Entry) -> tuple[Any, ...]:
         """The row that holds an entry. Every recorded event passes here."""
