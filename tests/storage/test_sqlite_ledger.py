@@ -59,7 +59,12 @@ def test_a_row_holds_every_field_of_an_entry() -> None:
     stated: dict[str, Any] = {each.name: f"<{each.name}>" for each in fields(Entry)}
     private = Veil({"name": bytes(16)}, {"actor": bytes(32)})
     stated |= {"kind": EntryKind.ACTIVITY, "correction": Correction.REVERSAL, "veil": private}
-    stated |= {"occurred_at": at(-1), "recorded_at": at(0), "quantity": Decimal("-1.5"), "charge": Decimal("0.000000000000000001")}
+    stated |= {
+        "occurred_at": at(-1),
+        "recorded_at": at(0),
+        "quantity": Decimal("-1.5"),
+        "charge": Decimal("0.000000000000000001"),
+    }
     stated |= {name: name.encode() for name in ("content_digest", "leaf", "chain")}
     entry = Entry(**stated)
     assert mapping.entry(mapping.entry_values(entry)) == entry
