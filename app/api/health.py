@@ -44,8 +44,8 @@ class TroubleAnswer(BaseModel):
     meta: Meta
 
 
-@router.get("/health", operation_id="health", response_model=HealthAnswer, openapi_extra=operation())
-@router.get("/healthz", operation_id="healthz", response_model=HealthAnswer, openapi_extra=operation())
+@router.get("/health", operation_id="health", summary="Liveness probe", response_model=HealthAnswer, openapi_extra=operation())
+@router.get("/healthz", operation_id="healthz", summary="Liveness probe", response_model=HealthAnswer, openapi_extra=operation())
 async def health(request: Request) -> Response:
     """The process lives."""
     return success(request, {"status": "ok"})
@@ -54,6 +54,7 @@ async def health(request: Request) -> Response:
 @router.get(
     "/readyz",
     operation_id="readyz",
+    summary="Readiness probe",
     response_model=HealthAnswer,
     responses={503: {"model": TroubleAnswer, "description": "The store cannot answer."}},
     openapi_extra=operation(),
@@ -67,7 +68,13 @@ async def readyz(request: Request) -> Response:
     return success(request, {"status": "ok"})
 
 
-@router.get("/metrics", operation_id="getMetrics", response_class=PlainTextResponse, openapi_extra=operation())
+@router.get(
+    "/metrics",
+    operation_id="getMetrics",
+    summary="Prometheus metrics",
+    response_class=PlainTextResponse,
+    openapi_extra=operation(),
+)
 async def counted() -> Response:
     """What is counted and timed, in Prometheus's text format."""
     return Response(metrics.page(), media_type=metrics.MEDIA_TYPE)

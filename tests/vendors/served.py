@@ -36,9 +36,9 @@ class Served:
     services: Services
     loop: asyncio.AbstractEventLoop
 
-    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Run it on the gateway's own loop, and wait for what it gives."""
-        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(timeout=60)
+    def run(self, coroutine: Coroutine[Any, Any, T], *, timeout: float = 60) -> T:
+        """Run it on the gateway's own loop, and wait so many seconds for what it gives."""
+        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(timeout)
 
     def account(self, name: str) -> Account:
         """A new account."""
