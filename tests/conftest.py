@@ -9,6 +9,7 @@ import atexit
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -102,6 +103,15 @@ async def open_engine(engine: str, folder: Path) -> Store:
     return open_memory()
 
 
+@asynccontextmanager
+async def opened(engine: str, folder: Path) -> AsyncIterator[Store]:
+    """A store as `open_engine` gives it, until the end of the block."""
+    store = await open_engine(engine, folder)
+    yield store
+    await store.close()
+    DATABASES.give_back(folder)
+
+
 def pytest_sessionfinish() -> None:
     """Stop the server of PostgreSQL, if a test needed it."""
     DATABASES.close()
@@ -116,10 +126,8 @@ def engine(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 async def store(engine: str, tmp_path: Path) -> AsyncIterator[Store]:
     """An empty store of each engine in turn, closed at the end."""
-    opened = await open_engine(engine, tmp_path)
-    yield opened
-    await opened.close()
-    DATABASES.give_back(tmp_path)
+    async with opened(engine, tmp_path) as empty:
+        yield empty
 
 
 @pytest.fixture

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import permutations
 
 import pytest
 
-from app.domain.account import Account, Principal
+from app.domain.account import Account, Permission, Principal
 from app.domain.entry import EntryKind
 from app.domain.period import Granularity, Period, cut
 from app.ledger.commands import Rules, amend, record, retract
@@ -18,6 +20,7 @@ from app.question.fold import place
 from app.question.groups import CurrencyTotal, Dimension, Group, GroupOrder, Groups, Measure, UnitTotal
 from app.question.scope import Scope
 from tests.asking import live
+from tests.conftest import ENGINES, Clock, caller, opened
 from tests.events import START, activity, at, usage
 
 
@@ -117,8 +120,16 @@ async def test_a_reversal_takes_back_from_the_bucket_and_group_of_the_original(
     ]
 
 
-@pytest.fixture
-async def world(store: Store, account: Account, admin: Principal, rules: Rules) -> Scope:
+@dataclass(frozen=True)
+class World:
+    """A store and what to ask it of; nothing here writes to it, so it is made once for an engine."""
+
+    store: Store
+    scope: Scope
+
+
+@pytest.fixture(scope="module", params=ENGINES)
+async def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
     """Sixty events in all kinds of places, some corrected, over the three days before the clock's start."""
     said = [
         usage(
@@ -136,19 +147,22 @@ async def world(store: Store, account: Account, admin: Principal, rules: Rules) 
         )
         for number in range(60)
     ]
-    await record(store, admin, said, rules=rules)
-    for number in range(1, 60, 7):
-        await amend(store, admin, f"evt_1_{number}", {"quantity": "1", "product_id": "web"}, rules=rules, reason="typo")
-    for number in range(3, 60, 11):
-        await retract(store, admin, f"evt_1_{number}", rules=rules, reason="never happened")
-    return await live(store, account)
+    async with opened(str(request.param), tmp_path_factory.mktemp("totals")) as store:
+        account = await store.create_account("acme", START)
+        admin, rules = caller(account, Permission.ADMIN), Rules(clock=Clock(START))
+        await record(store, admin, said, rules=rules)
+        for number in range(1, 60, 7):
+            await amend(store, admin, f"evt_1_{number}", {"quantity": "1", "product_id": "web"}, rules=rules, reason="typo")
+        for number in range(3, 60, 11):
+            await retract(store, admin, f"evt_1_{number}", rules=rules, reason="never happened")
+        yield World(store, await live(store, account))
 
 
-async def test_grouping_by_any_dimensions_splits_the_same_total(store: Store, world: Scope) -> None:
-    whole = await store.groups(Groups(world))
+async def test_grouping_by_any_dimensions_splits_the_same_total(world: World) -> None:
+    whole = await world.store.groups(Groups(world.scope))
     for size in (1, 2, 3):
         for by in permutations(Dimension, size):
-            grouped = await store.groups(Groups(world, by=by))
+            grouped = await world.store.groups(Groups(world.scope, by=by))
             assert grouped.total == whole.total
             assert len({group.dimensions for group in grouped.groups}) == grouped.group_count == len(grouped.groups)
             assert sum(group.events for group in grouped.groups) == whole.total.events
@@ -157,56 +171,54 @@ async def test_grouping_by_any_dimensions_splits_the_same_total(store: Store, wo
                 assert sum(part.quantity for part in parts) == total.quantity
 
 
-async def test_a_group_is_what_its_values_select(store: Store, world: Scope) -> None:
+async def test_a_group_is_what_its_values_select(world: World) -> None:
     by = (Dimension.PRODUCT, Dimension.CUSTOMER)
-    grouped = await store.groups(Groups(world, by=by))
+    grouped = await world.store.groups(Groups(world.scope, by=by))
     named = [group for group in grouped.groups if None not in group.dimensions]
     assert len(named) == 8
     for group in named:
         product, customer = group.dimensions
         assert product is not None
         assert customer is not None
-        selected = await store.groups(Groups(world, Filters(product_id=(product,), customer_id=(customer,)), by=by))
+        selected = await world.store.groups(Groups(world.scope, Filters(product_id=(product,), customer_id=(customer,)), by=by))
         assert selected.groups == [group]
 
 
 @pytest.mark.parametrize("zone", ["UTC", "Asia/Kathmandu", "America/New_York"])
 @pytest.mark.parametrize("granularity", Granularity)
-async def test_a_bucket_is_what_its_edges_select(store: Store, world: Scope, granularity: Granularity, zone: str) -> None:
+async def test_a_bucket_is_what_its_edges_select(world: World, granularity: Granularity, zone: str) -> None:
     period = Period(at(-60.5), at(-3.25))
     buckets = cut(period, granularity, zone)
-    grouped = await store.groups(Groups(world, Filters(period), buckets=buckets, fill=True))
+    grouped = await world.store.groups(Groups(world.scope, Filters(period), buckets=buckets, fill=True))
     assert [group.bucket for group in grouped.groups] == list(buckets.edges[:-1])
     for group, start, end in zip(grouped.groups, buckets.edges, buckets.edges[1:], strict=False):
         within = Period(max(start, at(-60.5)), min(end, at(-3.25)))
-        alone = (await store.groups(Groups(world, Filters(within)))).total
+        alone = (await world.store.groups(Groups(world.scope, Filters(within)))).total
         alone.bucket = start
         assert group == alone
 
 
-async def test_an_entry_outside_of_all_buckets_is_not_counted(store: Store, world: Scope) -> None:
+async def test_an_entry_outside_of_all_buckets_is_not_counted(world: World) -> None:
     period = Period(at(-48), at(-24))
-    bucketed = await store.groups(Groups(world, buckets=cut(period, Granularity.HOUR)))
-    assert bucketed.total == (await store.groups(Groups(world, Filters(period)))).total
+    bucketed = await world.store.groups(Groups(world.scope, buckets=cut(period, Granularity.HOUR)))
+    assert bucketed.total == (await world.store.groups(Groups(world.scope, Filters(period)))).total
 
 
 @pytest.mark.parametrize("descending", [False, True])
 @pytest.mark.parametrize("measure", Measure)
 @pytest.mark.parametrize("backwards", [False, True])
-async def test_a_walk_in_pages_meets_every_group_once(
-    store: Store, world: Scope, measure: Measure, descending: bool, backwards: bool
-) -> None:
+async def test_a_walk_in_pages_meets_every_group_once(world: World, measure: Measure, descending: bool, backwards: bool) -> None:
     period = Period(at(-72), START)
     by = (Dimension.CUSTOMER, Dimension.PRODUCT)
     buckets = cut(period, Granularity.DAY)
     order = GroupOrder(measure, descending)
-    whole = await store.groups(Groups(world, Filters(period), by, buckets, order))
+    whole = await world.store.groups(Groups(world.scope, Filters(period), by, buckets, order))
     met: list[Group] = []
     edge = None
     more = True
     while more:
         question = Groups(
-            world,
+            world.scope,
             Filters(period),
             by,
             buckets,
@@ -216,7 +228,7 @@ async def test_a_walk_in_pages_meets_every_group_once(
             before=edge if backwards else None,
             from_end=backwards,
         )
-        page = await store.groups(question)
+        page = await world.store.groups(question)
         assert (page.total, page.group_count) == (whole.total, whole.group_count)
         assert 0 < len(page.groups) <= 7
         met = [*page.groups, *met] if backwards else [*met, *page.groups]
