@@ -19,7 +19,7 @@ from app.storage.sql.exports import ExportStatements, export_of, export_values
 from app.storage.sql.first_answers import FirstAnswerStatements, first_answer_of, first_answer_values
 from app.storage.sql.known import Known
 from app.storage.sql.mapping import Mapping
-from app.storage.sql.projection import carried, first_named, stub
+from app.storage.sql.projection import carried, first_named
 from app.storage.sql.writes import WIDEST, Writes, width
 from app.storage.sqlite.connection import empty_log
 from app.storage.sqlite.insertion import Insertion
@@ -153,13 +153,16 @@ class SqliteTransaction:
         """Bring the catalogue up to date. Stubs come first: a record described after it was named takes over where that was."""
         account_id, known = self._account_id, self._shared.known
         named = {key: entry for key, entry in first_named(entries).items() if not known.has(account_id, *key)}
-        self._add_records(self._writes.add_stub, [stub(*key, entry) for key, entry in named.items()])
-        self._add_records(self._writes.add_version, [record for record in map(carried, entries) if record is not None])
+        add_stub, add_version = self._writes.add_stub, self._writes.add_version
+        rows = []
+        for (kind, record_id), entry in named.items():
+            values = {"account_id": account_id, "kind": kind, "record_id": record_id, "sequence": entry.sequence}
+            rows.append(add_stub.bind(values | {"recorded_at": self._mapping.bound(entry.recorded_at)}))
+        self._add(add_stub, rows)
+        described = [record for record in map(carried, entries) if record is not None]
+        self._add(add_version, [add_version.bind(self._mapping.record_values(account_id, each)) for each in described])
         if named:
             self._unit.when_committed(lambda: known.add(account_id, named))
-
-    def _add_records(self, statement: Statement, records: Sequence[Record]) -> None:
-        self._add(statement, [statement.bind(self._mapping.record_values(self._account_id, each)) for each in records])
 
     def _add(self, statement: Statement, rows: Sequence[tuple[Any, ...]]) -> None:
         if rows:
