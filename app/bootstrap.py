@@ -11,7 +11,6 @@ import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.access.doorkeeper import Doorkeeper
-from app.api.factory import create_app
 from app.api.services import Services
 from app.domain.errors import GatewayError
 from app.exports.jobs import Worker
@@ -128,6 +127,8 @@ class Gateway:
             await send({"type": "lifespan.startup.failed", "message": f"{error.code}: {error.message}"})
             return
         try:
+            from app.api.factory import create_app  # the doors take longer to load than a command line's whole work
+
             self._app = create_app(services)
             await send({"type": "lifespan.startup.complete"})
             message: Message = await receive()

@@ -11,7 +11,6 @@ from datetime import timedelta
 from typing import Annotated
 
 import typer
-import uvicorn
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -47,6 +46,8 @@ def serve_command(
     demo: Annotated[bool, typer.Option("--demo", help="With a demo account: months of usage, a token in place.")] = False,
 ) -> None:
     """Serve GraphQL, REST and GraphiQL until interrupted."""
+    import uvicorn  # not loaded by commands that serve nothing
+
     settings = load(host=host, port=port)
     configure_logs(settings)
     kept_secret(settings)
