@@ -43,6 +43,7 @@ _HEADERS: dict[int, dict[str, Any]] = {
     401: {"WWW-Authenticate": {"description": "How to authenticate (RFC 6750).", "schema": {"type": "string"}}},
     429: {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 0}}},
 }
+_MALFORMED = (400, 413, 415, 422)
 _REQUEST_ID = {"description": "The id of the call: the caller's own where it sent a sane one.", "schema": {"type": "string"}}
 
 
@@ -125,6 +126,11 @@ def _examples() -> dict[str, dict[str, Any]]:
 def _exemplify(each: dict[str, Any], examples: Mapping[str, Any]) -> None:
     """Put examples where the specification wants them: request and answer under the same name."""
     for name, example in examples.items():
+        status = example["status"]
+        media = each["responses"][str(status)]["content"]["application/json"]
+        media.setdefault("examples", {})[name] = {"summary": HTTPStatus(status).phrase, "value": example["answer"]}
+        if status in _MALFORMED:
+            continue  # an example of a parameter or a body is a good one
         for parameter in each.get("parameters", ()):
             sent = example.get(parameter["in"], {})
             if parameter["name"] in sent:
@@ -132,7 +138,3 @@ def _exemplify(each: dict[str, Any], examples: Mapping[str, Any]) -> None:
         if "body" in example:
             media = each["requestBody"]["content"]["application/json"]
             media.setdefault("examples", {})[name] = {"value": example["body"]}
-        if "answer" in example:
-            response = each["responses"][str(example["status"])]
-            media = response["content"]["application/json"]
-            media.setdefault("examples", {})[name] = {"summary": HTTPStatus(example["status"]).phrase, "value": example["answer"]}

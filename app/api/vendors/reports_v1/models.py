@@ -49,12 +49,12 @@ def report_answer(report: Report, route: ReadRoute) -> type[BaseModel]:
         "as_of": (Sequence, Field(description="The last sequence that counts; as `as_of` it gives the same answer again.")),
         "data_through": (datetime | None, Field(description="When that entry was recorded, UTC; null for an empty ledger.")),
         "period": (Ends, ...),
-        "truncated": (list[str], Field(description="The parts that have more rows than `limit`. Totals cover them all.")),
     }
     if "group_by" in route.parameters:
         parts["group_by"] = (list[str], Field(description="What the groups are of."))
     if "time_zone" in route.parameters:
         parts["time_zone"] = (str, Field(description="The IANA zone on whose calendar time was cut."))
+    parts["truncated"] = (list[str], Field(description="The parts that have more rows than `limit`. Totals cover them all."))
     for at, section in enumerate(report.sections):
         if section.row in PARTS:
             continue

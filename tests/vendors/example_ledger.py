@@ -1,0 +1,183 @@
+"""The ledger behind the OpenAPI document's examples, and what is asked of it. `python -m tests.vendors.example_ledger` asks anew.
+
+Nothing in it is private text, whose salts are random; so every digest in the examples is the same wherever they are asked.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from app.domain.account import Account, Permission
+from app.domain.catalogue import RecordKind
+from app.domain.entry import EntryKind
+from app.ledger.catalogue import upsert
+from app.ledger.commands import Rules, record
+from tests.events import START, at
+from tests.vendors.served import Served, serving
+
+FILE = Path(__file__).parents[2] / "app" / "api" / "examples.json"
+EXPORT_ID = "rptx_5d2c8f0b1e7a4c93b6d8f210"
+KEY_ID = "k3y2exampleabcde"
+TIMESTAMP = "2026-04-01T12:00:00.000000Z"
+SUBJECTS = {
+    "product_id": "prod_123",
+    "customer_id": "cust_123",
+    "license_id": "lic_123",
+    "order_id": "ord_123",
+    "subscription_id": "sub_123",
+}
+CALLS: dict[str, Permission | None] = {"401": None, "403": Permission.EVENT_READ}
+"""With which permission the examples of these statuses are called; all others may do everything."""
+
+
+def _read(query: dict[str, Any], *missing: str) -> dict[str, dict[str, Any]]:
+    """The examples of a read route: one that is answered, and one for each error that a caller can bring about."""
+    examples: dict[str, dict[str, Any]] = {
+        "answered": {"query": query},
+        "malformed": {"query": {**query, "limit": 0}},
+        "no_token": {"query": query, "status": 401},
+        "no_scope": {"query": query, "status": 403},
+    }
+    return examples | ({"unknown": {"query": {missing[0]: "nobody"}}} if missing else {})
+
+
+REQUESTS: dict[str, dict[str, dict[str, Any]]] = {
+    "health": {"answered": {}},
+    "healthz": {"answered": {}},
+    "readyz": {"answered": {}},
+    "listActivities": _read({"customer_id": ["cust_123"], "limit": 2}),
+    "listUsageLedger": _read({"product_id": ["prod_123"], "limit": 1}),
+    "getUsageSummary": _read({"feature_code": ["api_calls"], "group_by": ["product_id"]}),
+    "getLicenseAuditReport": _read({"license_id": "lic_123", "limit": 1, "as_of": 5}, "license_id"),
+    "getCustomerSummary": _read({"customer_id": "cust_123", "limit": 1}, "customer_id"),
+    "getSubscriptionSettlement": _read({"subscription_id": "sub_123", "group_by": ["feature_code"]}, "subscription_id"),
+    "recordUsageEvents": {
+        "recorded": {
+            "body": [
+                {
+                    "id": "call-4711",
+                    "source": "meter-1",
+                    "occurred_at": "2026-04-01T09:30:00Z",
+                    **SUBJECTS,
+                    "feature_code": "api_calls",
+                    "quantity": "12.5",
+                    "unit": "call",
+                    "charge": "0.25",
+                    "currency": "EUR",
+                    "status_code": 200,
+                }
+            ]
+        },
+        "no_token": {"body": [], "status": 401},
+        "no_scope": {"body": [], "status": 403},
+    },
+    "createReportExport": {
+        "minimal": {"body": {"report_kind": "usage-summary"}},
+        "frozen": {
+            "header": {"Idempotency-Key": "settlement-2026-04"},
+            "body": {
+                "report_kind": "usage-summary",
+                "format": "csv",
+                "filters": {"from": "2026-04-01T00:00:00Z", "to": "2026-05-01T00:00:00Z", "product_id": "prod_123"},
+            },
+        },
+        "unknown_field": {"body": {"report_kind": "usage-summary", "colour": "red"}},
+        "broken_rule": {"body": {"report_kind": "license-audit"}},
+        "other_body": {"header": {"Idempotency-Key": "settlement-2026-04"}, "body": {"report_kind": "usage-ledger"}},
+        "unknown": {"body": {"report_kind": "license-audit", "filters": {"license_id": "nobody"}}},
+        "no_token": {"body": {"report_kind": "usage-summary"}, "status": 401},
+        "no_scope": {"body": {"report_kind": "usage-summary"}, "status": 403},
+    },
+    "getReportExport": {
+        "ready": {"path": {"id": EXPORT_ID}},
+        "unknown": {"path": {"id": "rptx_123"}},
+        "no_token": {"path": {"id": EXPORT_ID}, "status": 401},
+        "no_scope": {"path": {"id": EXPORT_ID}, "status": 403},
+    },
+    "downloadReportExport": {
+        "unknown": {"path": {"id": "rptx_123"}},
+        "no_token": {"path": {"id": EXPORT_ID}, "status": 401},
+        "no_scope": {"path": {"id": EXPORT_ID}, "status": 403},
+    },
+}
+"""By operation and name, in the order in which they are asked. `status` is stated where it is the caller that decides it."""
+
+
+@dataclass
+class Example:
+    """The gateway of the examples, and the export that was frozen last."""
+
+    served: Served
+    account: Account
+    operations: dict[str, tuple[str, str]]
+    export_id: str = EXPORT_ID
+
+    def ask(self, operation: str, example: dict[str, Any]) -> dict[str, Any]:
+        """The example with the status and the answer that it gets, ids and instants put in place of those that are random."""
+        method, path = self.operations[operation]
+        for name, value in example.get("path", {}).items():
+            path = path.replace(f"{{{name}}}", self.export_id if value == EXPORT_ID else value)
+        scope = CALLS.get(str(example.get("status")), Permission.ADMIN)
+        token = None if scope is None else self.served.token(self.account, scope)
+        sent = {"json": example["body"]} if "body" in example else {}
+        with self.served.client(token) as client:
+            response = client.request(
+                method,
+                path,
+                params=example.get("query"),
+                headers={"X-Request-Id": "req_example", **example.get("header", {})},
+                **sent,
+            )
+        made = re.search(r"rptx_[0-9a-f]{24}", response.text)
+        if response.status_code == 201 and made:
+            self.export_id = made[0]
+        answer = response.text.replace(self.export_id, EXPORT_ID)
+        answer = re.sub(r"key [a-z2-7]{16}", f"key {KEY_ID}", answer)
+        told = orjson.loads(re.sub(r'"timestamp":"[^"]+"', f'"timestamp":"{TIMESTAMP}"', answer))
+        return {**example, "status": response.status_code, "answer": told}
+
+
+@contextmanager
+def example_gateway(folder: Path) -> Iterator[Example]:
+    """A gateway whose only account has a small ledger: a license that was issued and described, and three usage events."""
+    rules = Rules(clock=lambda: START)
+    with serving(folder, rules=rules) as served:
+        account = served.account("example")
+        store, principal = served.services.store, served.principal(account)
+        issued = {"occurred_at": at(-48), "action": "license.issued", **SUBJECTS}
+        served.run(record(store, principal, [issued], rules=rules, kind=EntryKind.ACTIVITY))
+        described = {"status": "active", "customer_id": "cust_123", "product_id": "prod_123"}
+        served.run(upsert(store, principal, RecordKind.LICENSE, "lic_123", described, rules=rules))
+        used = {**SUBJECTS, "source": "meter-1", "quantity": "1200", "unit": "call", "charge": "2.95", "currency": "EUR"}
+        events = [
+            {**used, "id": "call-1", "occurred_at": at(-30), "feature_code": "api_calls", "status_code": 200},
+            {**used, "id": "call-2", "occurred_at": at(-6), "feature_code": "api_calls", "quantity": "0.5", "status_code": 503},
+            {**used, "id": "call-3", "occurred_at": at(-5), "feature_code": "exports", "unit": "GB", "charge": "0.1"},
+        ]
+        served.run(record(store, principal, events, rules=rules))
+        with served.client() as client:
+            paths = client.get("/api/v1/openapi.json").json()["paths"]
+        operations = {each["operationId"]: (method, path) for path, item in paths.items() for method, each in item.items()}
+        yield Example(served, account, operations)
+
+
+def ask_all(folder: Path) -> dict[str, dict[str, Any]]:
+    """Every example, asked anew."""
+    with example_gateway(folder) as example:
+        return {
+            operation: {name: example.ask(operation, stated) for name, stated in examples.items()}
+            for operation, examples in REQUESTS.items()
+        }
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as folder:
+        FILE.write_bytes(orjson.dumps(ask_all(Path(folder)), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
