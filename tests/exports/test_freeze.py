@@ -261,9 +261,7 @@ async def test_a_file_that_cannot_appear_just_now_is_made_again_by_a_worker(
     assert await left_in(store, account, files) == ([export], [])
 
 
-async def test_an_empty_ledger_can_be_frozen(
-    store: Store, files: Files, account: Account, admin: Principal, rules: Rules
-) -> None:
+async def test_an_empty_ledger_can_be_frozen(store: Store, files: Files, admin: Principal, rules: Rules) -> None:
     export = await frozen(store, files, admin, rules)
 
     assert (export.as_of, export.rows, export.recorded_at, export.sequence) == (0, 0, None, 1)

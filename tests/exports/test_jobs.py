@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Sequence
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -299,24 +299,39 @@ async def test_an_export_that_this_version_does_not_know_fails_and_says_so(
     assert (failed.reason or "").startswith("report_kind: is not a report that can be exported; these are: ")
 
 
+@asynccontextmanager
+async def running(worker: Worker) -> AsyncIterator[asyncio.Task[None]]:
+    """The worker's whole life, ended at the end of the block."""
+    task = asyncio.create_task(worker.run())
+    try:
+        yield task
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
 async def test_a_running_worker_wakes_when_told_and_ends_when_cancelled(
-    store: Store, files: LocalFiles, admin: Principal, rules: Rules, filled: None, worker: Worker
+    store: Store, files: LocalFiles, admin: Principal, rules: Rules, filled: None, worker: Worker, ready: asyncio.Event
 ) -> None:
-    running = asyncio.create_task(worker.run())
-    await asyncio.sleep(0)
-    export = await frozen(store, files, admin, rules, patience=LEFT, notify=worker.notify)
-    while (await as_it_stands(store, export)).status is not ExportStatus.READY:
-        await asyncio.sleep(0.01)
+    async with running(worker) as task:
+        await asyncio.sleep(0)
+        export = await frozen(store, files, admin, rules, patience=LEFT, notify=worker.notify)
+        await ready.wait()
 
-    running.cancel()
-    with suppress(asyncio.CancelledError):
-        await running
-
-    assert running.cancelled()
+    assert (await as_it_stands(store, export)).status is ExportStatus.READY
+    assert task.cancelled()
 
 
 async def test_a_worker_outlives_a_store_that_cannot_be_asked(
-    store: Store, files: LocalFiles, admin: Principal, rules: Rules, filled: None, worker: Worker, monkeypatch: Any
+    store: Store,
+    files: LocalFiles,
+    admin: Principal,
+    rules: Rules,
+    filled: None,
+    worker: Worker,
+    ready: asyncio.Event,
+    monkeypatch: Any,
 ) -> None:
     asked = asyncio.Event()
 
@@ -324,16 +339,28 @@ async def test_a_worker_outlives_a_store_that_cannot_be_asked(
         asked.set()
         raise Unavailable("the store is busy")
 
-    with monkeypatch.context() as patched:
-        patched.setattr(store, "unfinished", away)
-        running = asyncio.create_task(worker.run())
-        await asked.wait()
-    export = await frozen(store, files, admin, rules, patience=LEFT, notify=worker.notify)
-    while (await as_it_stands(store, export)).status is not ExportStatus.READY:
-        await asyncio.sleep(0.01)
-    running.cancel()
-    with suppress(asyncio.CancelledError):
-        await running
+    async with running(worker):
+        with monkeypatch.context() as patched:
+            patched.setattr(store, "unfinished", away)
+            await asked.wait()
+        export = await frozen(store, files, admin, rules, patience=LEFT, notify=worker.notify)
+        await ready.wait()
+
+    assert (await as_it_stands(store, export)).status is ExportStatus.READY
+
+
+@pytest.fixture
+def ready(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+    """Set once a worker has made an export."""
+    done = asyncio.Event()
+
+    async def telling(*given: Any, **named: Any) -> Export:
+        export = await making.keep(*given, **named)
+        done.set()
+        return export
+
+    monkeypatch.setattr(jobs, "keep", telling)
+    return done
 
 
 @pytest.fixture
