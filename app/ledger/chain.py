@@ -24,11 +24,13 @@ class Prepared:
 
     content: Content
     digest: bytes
+    claim: bytes | None = None
+    """What stands for the sender's id of an event that is recorded once for ever."""
 
 
-def prepare(content: Content) -> Prepared:
+def prepare(content: Content, claim: bytes | None = None) -> Prepared:
     """Veil the content's private texts with fresh salts, and hash its canonical bytes."""
-    return Prepared(content, content.veiled().digest())
+    return Prepared(content, content.veiled().digest(), claim)
 
 
 def seal(account_id: int, prepared: Sequence[Prepared], head: Head, moment: datetime) -> list[Entry]:

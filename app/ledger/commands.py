@@ -72,7 +72,8 @@ def prepare_batch(
             prepared.append(item)
             continue
         try:
-            prepared.append(prepare(make(item, now=moment, max_future=rules.max_future, source=source)))
+            content = make(item, now=moment, max_future=rules.max_future, source=source)
+            prepared.append(prepare(content, claim_key(content)))
         except InvalidEvent as error:
             prepared.append(error)
     return prepared
@@ -84,7 +85,7 @@ async def record_prepared(
     """Record what `prepare_batch` made. Needs `usage:write`."""
     principal.require(Permission.USAGE_WRITE)
     account_id = principal.account.id
-    keys = [None if isinstance(each, InvalidEvent) else claim_key(each.content) for each in prepared]
+    keys = [None if isinstance(each, InvalidEvent) else each.claim for each in prepared]
 
     async def body(tx: Transaction) -> list[Outcome]:
         head = await tx.lock()
