@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import strawberry
-from graphql import GraphQLObjectType
+from graphql import GraphQLObjectType, get_named_type, is_leaf_type
 from strawberry.schema.config import StrawberryConfig
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
@@ -249,13 +249,15 @@ async def test_the_gateways_own_lists_are_compiled(
     monkeypatch.setattr(StrawberryGraphQLCoreExecutionContext, "complete_iterable_value", stock)
     entry = own_schema._schema.type_map["Entry"]
     assert isinstance(entry, GraphQLObjectType)
+    flat = [name for name, each in entry.fields.items() if is_leaf_type(get_named_type(each.type))]
     query = f"""{{
-      activities {{ edges {{ cursor node {{ {" ".join(entry.fields)} __typename }} }} }}
+      activities {{ edges {{ cursor node {{ {" ".join(flat)} __typename }} }} }}
       usageLedger {{ edges {{ node {{ id quantity }} }} }}
       usageSummary(groupBy: [CUSTOMER]) {{ groups {{ edges {{ node {{
         customerId events charge quantities {{ unit quantity }} charges {{ currency charge }} firstUse
       }} }} }} }}
+      customers {{ edges {{ node {{ id recordId name sequence startsAt additionalData }} }} }}
     }}"""
     data = (await door.ask(query)).data
-    assert [len(data[name]["edges"]) for name in ("activities", "usageLedger")] == [5, 5]
+    assert [len(data[name]["edges"]) for name in ("activities", "usageLedger", "customers")] == [5, 5, 5]
     assert len(data["usageSummary"]["groups"]["edges"]) == 5

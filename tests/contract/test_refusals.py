@@ -11,6 +11,8 @@ import pytest
 
 from app.api.graphql.schema import schema
 from app.domain.account import Account, Permission, Principal
+from app.domain.catalogue import RecordKind
+from app.ledger.catalogue import upsert
 from app.ledger.commands import Rules, record
 from app.ports import Store
 from tests.asking import ledger_of, nothing_written
@@ -39,6 +41,17 @@ READS = {
         "{ usageSummary(groupBy: [PRODUCT]) { total { events } groups { totalCount } } }", Permission.REPORT_READ
     ),
 }
+REPORTS = {
+    "licenseAudit": Case('{ licenseAudit(licenseId: "l1") { total { events } } }', Permission.REPORT_READ),
+    "customerSummary": Case('{ customerSummary(customerId: "c1") { total { events } } }', Permission.REPORT_READ),
+    "subscriptionSettlement": Case(
+        '{ subscriptionSettlement(subject: { orderId: "o1" }) { total { events } } }', Permission.REPORT_READ
+    ),
+}
+IDS = {"customer": "c1", "product": "api", "license": "l1", "order": "o1", "subscription": "s1", "document": "d1"}
+CATALOGUE = {
+    name: Case(f'{{ {name}(id: "{record_id}") {{ id }} }}', Permission.REPORT_READ) for name, record_id in IDS.items()
+} | {f"{name}s": Case(f"{{ {name}s {{ totalCount edges {{ node {{ id }} }} }} }}", Permission.REPORT_READ) for name in IDS}
 WRITES = {
     "recordUsageEvent": Case(
         f'mutation {{ recordUsageEvent(input: {{ occurredAt: {WHEN}, quantity: "1" }}) {{ status }} }}', Permission.USAGE_WRITE
@@ -70,21 +83,24 @@ WRITES = {
         "Document": Permission.LICENSE_WRITE,
     }.items()
 }
-DOORS = READS | WRITES
+ASKED = READS | REPORTS | CATALOGUE
+DOORS = ASKED | WRITES
 SCOPED = {name: case for name, case in DOORS.items() if case.scope is not None}
 
 
 @pytest.fixture
 async def event(store: Store, account: Account, admin: Principal, rules: Rules) -> None:
-    """One event of `acme`, with a text that can be erased."""
-    await record(store, admin, [usage(id="e1", message="secret")], rules=rules)
+    """One event of `acme` that names a record of each kind and has a text that can be erased, and a document."""
+    named = {"license_id": "l1", "order_id": "o1", "subscription_id": "s1"}
+    await record(store, admin, [usage(id="e1", message="secret", **named)], rules=rules)
+    await upsert(store, admin, RecordKind.DOCUMENT, "d1", {"type": "invoice"}, rules=rules)
 
 
 def test_no_door_is_left_out() -> None:
     asked = schema._schema
     assert asked.query_type is not None
     assert asked.mutation_type is not None
-    assert set(READS) == set(asked.query_type.fields)
+    assert set(ASKED) == set(asked.query_type.fields)
     assert set(WRITES) == set(asked.mutation_type.fields)
 
 
@@ -129,6 +145,18 @@ async def test_another_account_reads_nothing_of_it(strange_door: Door, event: No
         "usageLedger": {"totalCount": 0, "edges": []},
         "usageSummary": {"total": {"events": 0}, "groups": {"totalCount": 0}},
     }
+
+
+@pytest.mark.parametrize("name", REPORTS)
+async def test_another_account_hears_that_there_is_no_such_subject(name: str, strange_door: Door, event: None) -> None:
+    answer = await strange_door.ask(REPORTS[name].query)
+    assert (answer.status, answer.code, answer.body["data"]) == (200, "NOT_FOUND", {name: None})
+
+
+@pytest.mark.parametrize("name", CATALOGUE)
+async def test_another_account_finds_none_of_its_records(name: str, strange_door: Door, event: None) -> None:
+    found = (await strange_door.ask(CATALOGUE[name].query)).data[name]
+    assert found == (None if name in IDS else {"totalCount": 0, "edges": []})
 
 
 @pytest.mark.parametrize("name", ["amendUsageEvent", "retractUsageEvent", "eraseTexts"])

@@ -67,13 +67,15 @@ def test_no_number_is_a_float() -> None:
 
 
 def test_an_entry_has_the_columns_of_the_feed() -> None:
-    assert fields_of("Entry") == camel([each.name for each in feed.COLUMNS])
+    links = ["product", "customer", "license", "order", "subscription"]
+    assert fields_of("Entry") == camel([each.name for each in feed.COLUMNS]) + links
 
 
 def test_totals_and_groups_have_the_columns_of_the_summary() -> None:
     parts = ["quantities", "charges"]
     assert fields_of("UsageTotal") == camel([each.name for each in TOTAL.groups.columns]) + parts
-    assert fields_of("UsageGroup") == camel([each.name for each in GROUPS.groups.columns]) + parts
+    links = ["product", "customer", "license", "order", "subscription"]
+    assert fields_of("UsageGroup") == camel([each.name for each in GROUPS.groups.columns]) + parts + links
     assert fields_of("UnitTotal") == camel([each.name for each in TOTAL.quantities.columns])
     assert fields_of("CurrencyTotal") == camel([each.name for each in TOTAL.charges.columns])
     assert fields_of("UsageGroup")[: len(ALL_KEYS)] == camel(list(ALL_KEYS))
@@ -102,7 +104,7 @@ async def test_a_record_can_be_told_all_that_the_catalogue_takes_and_nothing_els
 
 
 def test_a_connection_has_what_relay_asks_for() -> None:
-    for name in ("EntryConnection", "UsageGroupConnection"):
+    for name in ("EntryConnection", "UsageGroupConnection", "CustomerConnection"):
         assert fields_of(name)[:2] == ["edges", "pageInfo"]
     for name in ("EntryEdge", "UsageGroupEdge"):
         assert fields_of(name) == ["cursor", "node"]

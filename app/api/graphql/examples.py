@@ -115,6 +115,65 @@ query Node($id: ID!) {
   }
 }
 """
+_AUDIT = """\
+# Everything that became of one license: its states, its usage by feature and month, its corrections, and the
+# evidence for each entry. isCut says whether there are more rows than "first" let through.
+query LicenseAudit($from: DateTime, $to: DateTime) {
+  licenseAudit(licenseId: "lic_001_storage", period: { from: $from, to: $to }, timeZone: "Europe/Berlin", first: 5) {
+    asOf
+    license { name status startsAt product { name } customer { name } }
+    states { action status occurredAt actor }
+    total { events quantities { unit quantity } charges { currency charge } }
+    months { bucketStart events quantity unit }
+    corrections { isCut rows { correction corrects quantity reason } }
+    activities { isCut rows { sequence action occurredAt contentDigest leaf holds } }
+    cover { asOf recordedAt chain }
+  }
+}
+"""
+_CUSTOMER = """\
+# One customer: its licenses with their last use, usage by product and feature, and how it compares with before.
+query CustomerSummary($from: DateTime, $to: DateTime) {
+  customerSummary(customerId: "cust_001", period: { from: $from, to: $to }, first: 5) {
+    customer { name status }
+    licenses { licenseId name status events lastUse }
+    products { product { name } events quantity unit charge currency }
+    trend { measure unit value previous change periodStart periodEnd }
+    activities { isCut rows { sequence action occurredAt } }
+  }
+}
+"""
+_SETTLEMENT = """\
+# What one subscription used in a period, and what was corrected after the period had ended. Not a bill.
+query SubscriptionSettlement($from: DateTime, $to: DateTime) {
+  subscriptionSettlement(subject: { subscriptionId: "sub_001" }, period: { from: $from, to: $to }, groupBy: [LICENSE]) {
+    subject { __typename recordId status }
+    linked { __typename recordId name }
+    documents { recordId ... on Document { type number } }
+    total { events charges { currency charge } }
+    groups { isCut rows { license { name } events quantities { unit quantity } charges { currency charge } } }
+    lateCorrections { isCut rows { correction occurredAt recordedAt quantity reason } }
+  }
+}
+"""
+_CATALOGUE = """\
+# What events are about, page by page in order of id. The same is there for products, orders, subscriptions and
+# documents. Links are followed at the point that the answer is as of, and each kind is read once for a whole page.
+query Catalogue($after: String) {
+  customers(first: 5, after: $after) {
+    pageInfo { hasNextPage endCursor }
+    edges { node { id recordId name status described } }
+  }
+  licenses(first: 5, customerId: "cust_001") {
+    totalCount
+    edges { node { recordId name product { name } subscription { recordId status endsAt } } }
+  }
+  products { edges { node { recordId name } } }
+  orders(first: 2) { edges { node { recordId customer { name } } } }
+  subscriptions(first: 2) { edges { node { recordId startsAt endsAt order { status } } } }
+  documents(first: 2) { edges { node { recordId type number parent { number } } } }
+}
+"""
 _RECORD = """\
 # Record that something was used. Run it twice: the second time it is a DUPLICATE, and nothing is counted
 # again. Change the quantity and keep the id: that is a CONFLICT.
@@ -230,6 +289,18 @@ fragment Done on UpsertPayload {
   errors { code field message }
 }
 """
+_RECORDS = """\
+# One record of each kind by the id that its owner gave it; null where nobody has named one.
+# The document is there once the tab before this one has been run.
+query Records {
+  customer(id: "cust_001") { id name additionalData }
+  product(id: "prod_storage") { id name }
+  license(id: "lic_001_storage") { id name customer { name } product { name } }
+  order(id: "ord_001") { id status }
+  subscription(id: "sub_001") { id status order { recordId } }
+  document(id: "doc_explorer") { id type number }
+}
+"""
 
 
 def tabs(now: datetime, refs: Sequence[str] = ()) -> list[Tab]:
@@ -246,6 +317,10 @@ def tabs(now: datetime, refs: Sequence[str] = ()) -> list[Tab]:
         Tab(query=_TOP, variables=start),
         Tab(query=_DAYS, variables=month),
         Tab(query=_AS_OF, variables={"then": month["from"]}),
+        Tab(query=_AUDIT, variables=month),
+        Tab(query=_CUSTOMER, variables=month),
+        Tab(query=_SETTLEMENT, variables=month),
+        Tab(query=_CATALOGUE, variables={"after": None}),
         Tab(query=_NODE, variables={"id": amended.replace("evt_", "act_", 1)}),
         Tab(query=_RECORD, variables={"id": f"explorer-{now:%Y%m%d%H%M%S%f}"} | hour_ago),
         Tab(query=_BATCH, variables=hour_ago),
@@ -254,4 +329,5 @@ def tabs(now: datetime, refs: Sequence[str] = ()) -> list[Tab]:
         Tab(query=_RETRACT, variables={"id": retracted}),
         Tab(query=_ERASE, variables={"id": amended}),
         Tab(query=_DESCRIBE),
+        Tab(query=_RECORDS),
     ]

@@ -45,7 +45,9 @@ def _terms() -> list[Field]:
 
 if TYPE_CHECKING:
     UsageFilters: TypeAlias = Any
+    PeriodInput: TypeAlias = Any
 else:
+    PeriodInput = input_type("PeriodInput", "A stretch of time; where an end is left out, it is open there.", _PERIOD)
     UsageFilters = input_type(
         "UsageFilters",
         "Which entries. Whatever is left out or null asks for all; several filters must all hold. A value that nobody has ever"
@@ -61,6 +63,11 @@ def filters_of(stated: UsageFilters | None) -> Filters:
     terms = {name: value for name, value in given(stated).items() if value is not None}
     period = Period(terms.pop("start", None), terms.pop("end", None))
     return Filters(period, **{name: tuple(values) for name, values in terms.items()})
+
+
+def period_of(stated: PeriodInput | None) -> Period:
+    """The period that an input says. Raises InvalidQuery."""
+    return Period() if stated is None else Period(**given(stated))
 
 
 @strawberry.input(

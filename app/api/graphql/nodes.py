@@ -1,4 +1,4 @@
-"""Things with an id of their own: the `Node` interface, and one loader for each prefix that an id can have."""
+"""Things with an id of their own: entries, accounts and keys, and one loader for each prefix that an id can have."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import strawberry
-from graphql import GraphQLResolveInfo
 
+from app.api.graphql import records
 from app.api.graphql.context import Context, Info
+from app.api.graphql.links import links_of
+from app.api.graphql.node import Node, known_by
 from app.api.graphql.shapes import fields_of, object_type
 from app.domain import account as accounts
 from app.domain import entry as entries
@@ -26,16 +28,6 @@ _FAR_APART = 100
 """Entries between two that are asked for, past which a further question costs less than reading them."""
 
 
-@strawberry.interface(description="Something with an id of its own, by which `node` finds it again.")
-class Node:
-    id: strawberry.ID = strawberry.field(description="Unique across all kinds and accounts.")
-
-
-def _is(row: type) -> classmethod[Any, [Any, GraphQLResolveInfo[Any]], bool]:
-    """Rows are the domain's own objects, so a type is told by their class."""
-    return classmethod(lambda _cls, obj, _info: isinstance(obj, row))
-
-
 if TYPE_CHECKING:
     Entry = entries.Entry
 else:
@@ -44,7 +36,7 @@ else:
         "One line of the account's append-only ledger. Nothing recorded is ever changed: corrections are entries of their own.",
         fields_of(COLUMNS),
         bases=(Node,),
-        also={"is_type_of": _is(entries.Entry)},
+        also=known_by(lambda obj: isinstance(obj, entries.Entry)) | links_of(COLUMNS),
     )
 
 
@@ -117,7 +109,7 @@ async def _key(context: Context, ids: Iterable[str]) -> Mapping[str, Any]:
     return {own: await key_node(context)} if own in ids else {}
 
 
-LOADERS: dict[str, Loader] = {"act": _entries, "acc": _account, "key": _key}
+LOADERS: dict[str, Loader] = {"act": _entries, "acc": _account, "key": _key, **records.LOADERS}
 """By the prefix of the id. A further kind of node is one more line here."""
 
 

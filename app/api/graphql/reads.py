@@ -3,31 +3,35 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Annotated, TypeAlias
+from typing import Annotated, Any
 
 import strawberry
 
-from app.api.graphql import summary
+from app.api.graphql import reports, summary
+from app.api.graphql.arguments import (
+    AsOfArgument,
+    BucketArgument,
+    FiltersArgument,
+    GroupByArgument,
+    GroupOrderArgument,
+    OrderArgument,
+)
+from app.api.graphql.catalogue import listing, lookup
 from app.api.graphql.connections import After, Before, Connection, First, Last, connection
 from app.api.graphql.context import Info
 from app.api.graphql.enums import FeedOrder
-from app.api.graphql.inputs import AsOfInput, BucketInput, GroupOrderInput, UsageFilters, filters_of, group_order, point_of
-from app.api.graphql.nodes import MOST_NODES, Account, ApiKey, Entry, Node, account_node, key_node, load
+from app.api.graphql.inputs import AsOfInput, UsageFilters, filters_of, group_order, point_of
+from app.api.graphql.node import Node
+from app.api.graphql.nodes import MOST_NODES, Account, ApiKey, Entry, account_node, key_node, load
 from app.api.graphql.shapes import resolver
 from app.api.graphql.summary import UsageSummary
 from app.domain.account import Permission
+from app.domain.catalogue import RecordKind
 from app.domain.entry import EntryKind
-from app.question.groups import Dimension
-from app.reports import activities, feed, usage_ledger, usage_summary
+from app.reports import activities, customer_summary, feed, license_audit, subscription_settlement, usage_ledger, usage_summary
 from app.reports.feed import FeedQuestion
-from app.reports.report import PageRequest
+from app.reports.report import PageRequest, Report
 from app.reports.totals import SummaryQuestion
-
-FiltersArgument: TypeAlias = Annotated[UsageFilters | None, strawberry.argument(description="Which entries; all by default.")]
-AsOfArgument: TypeAlias = Annotated[
-    AsOfInput | None, strawberry.argument(description="As of which point in the ledger; the newest entry by default.")
-]
-OrderArgument: TypeAlias = Annotated[FeedOrder, strawberry.argument(description="In which order.")]
 
 
 @strawberry.type(description="Who is asking, as the gateway knows it.")
@@ -38,6 +42,10 @@ class Viewer:
     @resolver("The key that the token was made for.")
     async def key(self, info: Info) -> ApiKey | None:
         return await key_node(info.context)
+
+
+def _report(resolve: Any, report: Report) -> Any:
+    return strawberry.field(resolver=resolve, description=f"{report.description} Needs the scope `report:read`.")
 
 
 @strawberry.type(description="Everything that can be asked.")
@@ -94,16 +102,12 @@ class Query:
         self,
         info: Info,
         filters: FiltersArgument = None,
-        group_by: Annotated[
-            list[Dimension], strawberry.argument(description="What to group by, the first first; nothing gives one total.")
-        ] = (),  # type: ignore[assignment]
-        bucket: Annotated[BucketInput | None, strawberry.argument(description="How to cut time; not at all by default.")] = None,
-        order_by: Annotated[
-            GroupOrderInput | None, strawberry.argument(description="In which order groups come; by their keys by default.")
-        ] = None,
+        group_by: GroupByArgument = (),  # type: ignore[assignment]
+        bucket: BucketArgument = None,
+        order_by: GroupOrderArgument = None,
         as_of: AsOfArgument = None,
     ) -> UsageSummary:
-        opened = await info.context.open(point_of(as_of))
+        opened = await info.context.open(point_of(as_of), info.path)
         question = SummaryQuestion(
             filters_of(filters),
             tuple(group_by),
@@ -114,6 +118,23 @@ class Query:
         )
         return summary.usage_summary(info.context.services.store, opened, question)
 
+    license_audit = _report(reports.license_audit, license_audit.REPORT)
+    customer_summary = _report(reports.customer_summary, customer_summary.REPORT)
+    subscription_settlement = _report(reports.subscription_settlement, subscription_settlement.REPORT)
+
+    customer = lookup(RecordKind.CUSTOMER)
+    product = lookup(RecordKind.PRODUCT)
+    license = lookup(RecordKind.LICENSE)
+    order = lookup(RecordKind.ORDER)
+    subscription = lookup(RecordKind.SUBSCRIPTION)
+    document = lookup(RecordKind.DOCUMENT)
+    customers = listing(RecordKind.CUSTOMER)
+    products = listing(RecordKind.PRODUCT)
+    licenses = listing(RecordKind.LICENSE)
+    orders = listing(RecordKind.ORDER)
+    subscriptions = listing(RecordKind.SUBSCRIPTION)
+    documents = listing(RecordKind.DOCUMENT)
+
 
 async def _feed(
     info: Info,
@@ -123,7 +144,7 @@ async def _feed(
     as_of: AsOfInput | None,
     request: PageRequest,
 ) -> Connection[Entry]:
-    opened = await info.context.open(point_of(as_of))
+    opened = await info.context.open(point_of(as_of), info.path)
     question = FeedQuestion(filters_of(filters), order is FeedOrder.NEWEST_FIRST)
     store = info.context.services.store
     page = await feed.page(store, opened, question, request, kinds)

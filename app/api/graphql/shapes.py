@@ -91,6 +91,14 @@ def object_type(
     return strawberry.type(made, name=name, description=description)
 
 
+def interface_type(name: str, description: str, made_of: Iterable[Field], *, bases: tuple[type, ...] = ()) -> Any:
+    """An interface with these fields."""
+    fields = list(made_of)
+    annotations = {each.attribute: each.type for each in fields}
+    made = _new_class(name, bases, annotations, {each.attribute: _declared(each) for each in fields})
+    return strawberry.interface(made, name=name, description=description)
+
+
 def input_type(name: str, description: str, made_of: Iterable[Field]) -> Any:
     """An input type with these fields."""
     fields = list(made_of)

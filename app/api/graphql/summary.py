@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -10,46 +11,55 @@ from typing import TYPE_CHECKING, Any
 import strawberry
 
 from app.api.graphql.connections import After, Before, Connection, First, Last, connection
+from app.api.graphql.links import links_of
 from app.api.graphql.scalars import SafeInt
 from app.api.graphql.shapes import Field, fields_of, object_type, resolver
 from app.ports import Ledger
 from app.question.groups import CurrencyTotal as Charge
 from app.question.groups import Group, GroupOrder
 from app.question.groups import UnitTotal as Quantity
-from app.reports.report import Opened, Page, PageRequest
-from app.reports.totals import TOTAL, GroupRow, Summary, SummaryQuestion, group_rows, read, total_rows
+from app.reports.report import Opened, Page, PageRequest, Section
+from app.reports.totals import TOTAL, ChargeRow, GroupRow, QuantityRow, Summary, SummaryQuestion, group_rows, read, total_rows
 from app.reports.usage_summary import GROUPS, REPORT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Told(GroupRow):
+class GroupTold(GroupRow):
     """A group's row together with what it is the sum of."""
 
-    quantities: list[Quantity]
-    charges: list[Charge]
+    quantities: Sequence[Quantity | QuantityRow]
+    charges: Sequence[Charge | ChargeRow]
 
 
-def _told(row: Any, group: Group) -> _Told:
+def group_told(row: GroupRow, quantities: Sequence[Quantity | QuantityRow], charges: Sequence[Charge | ChargeRow]) -> GroupTold:
+    """The row with its parts."""
     stated = {each.name: getattr(row, each.name) for each in fields(GroupRow)}
-    return _Told(**stated, quantities=group.quantities, charges=group.charges)
+    return GroupTold(**stated, quantities=quantities, charges=charges)
+
+
+def _told(row: Any, group: Group) -> GroupTold:
+    return group_told(row, group.quantities, group.charges)
+
+
+UnitTotal: Any = object_type("UnitTotal", "The total in one unit.", fields_of(TOTAL.quantities.columns))
+CurrencyTotal: Any = object_type("CurrencyTotal", "The total in one currency.", fields_of(TOTAL.charges.columns))
+_PARTS = (
+    Field(attribute="quantities", type=list[UnitTotal], description="The quantities, one for each unit; never added up."),
+    Field(attribute="charges", type=list[CurrencyTotal], description="The charges, one for each currency; never added up."),
+)
+
+
+def group_type(name: str, description: str, section: Section) -> Any:
+    """A type for the groups of a section, with their parts and with links to what they are of."""
+    return object_type(name, description, [*fields_of(section.columns), *_PARTS], also=links_of(section.columns))
 
 
 if TYPE_CHECKING:
-    UsageTotal = _Told
-    UsageGroup = _Told
+    UsageTotal = GroupTold
+    UsageGroup = GroupTold
 else:
-    UnitTotal = object_type("UnitTotal", "The total in one unit.", fields_of(TOTAL.quantities.columns))
-    CurrencyTotal = object_type("CurrencyTotal", "The total in one currency.", fields_of(TOTAL.charges.columns))
-    _PARTS = [
-        Field(attribute="quantities", type=list[UnitTotal], description="The quantities, one for each unit; never added up."),
-        Field(attribute="charges", type=list[CurrencyTotal], description="The charges, one for each currency; never added up."),
-    ]
-    UsageTotal = object_type(
-        "UsageTotal",
-        "The totals over everything that was asked for, whatever the page of groups.",
-        [*fields_of(TOTAL.groups.columns), *_PARTS],
-    )
-    UsageGroup = object_type("UsageGroup", "The totals of one group.", [*fields_of(GROUPS.groups.columns), *_PARTS])
+    UsageTotal = group_type("UsageTotal", "The totals over everything that was asked for, whatever the page.", TOTAL.groups)
+    UsageGroup = group_type("UsageGroup", "The totals of one group.", GROUPS.groups)
 
 
 @dataclass(slots=True)
