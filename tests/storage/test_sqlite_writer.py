@@ -12,15 +12,19 @@ from typing import Any
 import pytest
 
 from app.domain.account import Account, Principal
+from app.domain.catalogue import RecordKind
+from app.domain.entry import Content, EntryKind
 from app.domain.errors import Unavailable
+from app.ledger.chain import prepare, seal
 from app.ledger.commands import Rules, record
-from app.ports import Transaction
+from app.ports import Claim, Transaction
+from app.question.records import Records
 from app.question.rows import Rows
 from app.question.scope import Scope
 from app.storage.sqlite import SqliteStore, open_sqlite
 from app.storage.sqlite.connection import connect
 from app.storage.sqlite.writer import Unit, Writer
-from tests.events import usage
+from tests.events import START, usage
 
 
 class Held:
@@ -223,6 +227,95 @@ async def test_concurrent_callers_get_sequences_without_gaps(
     assert sorted(each.entry.sequence for [each] in outcomes if each.entry) == list(range(1, 201))
     assert (await sqlite.head(acme.id)).sequence == 200
     assert len(await sqlite.rows(Rows(Scope(acme.id, 200)))) == 200
+
+
+async def together(store: SqliteStore, account: Account, *bodies: Callable[[Transaction], Awaitable[Any]]) -> list[Any]:
+    """Run the bodies in one commit; gives what each returned or raised."""
+    reached, go = threading.Event(), threading.Event()
+
+    async def first(tx: Transaction) -> None:
+        reached.set()
+        assert go.wait(10)
+
+    held = asyncio.create_task(store.transact(account.id, first))
+    await asyncio.to_thread(reached.wait, 10)
+    callers = [asyncio.create_task(store.transact(account.id, body)) for body in bodies]
+    await asyncio.sleep(0)
+    go.set()
+    await held
+    return await asyncio.gather(*callers, return_exceptions=True)
+
+
+def recording(account: Account, key: bytes, name: str) -> Callable[[Transaction], Awaitable[int]]:
+    """A body that records one event of a customer and claims a key without asking whether it is taken."""
+
+    async def body(tx: Transaction) -> int:
+        content = Content(
+            kind=EntryKind.USAGE, action="usage.consumed", source="s", occurred_at=START, customer_id=name, unit="call"
+        )
+        [entry] = seal(account.id, [prepare(content)], await tx.lock(), START)
+        await tx.append([entry], [Claim(key, entry.sequence)])
+        return entry.sequence
+
+    return body
+
+
+async def test_bodies_of_one_commit_see_what_those_before_them_appended(sqlite: SqliteStore, acme: Account) -> None:
+    async def looking(tx: Transaction) -> tuple[object, ...]:
+        head, claims = await tx.lock(), await tx.claimed([b"k" * 16, b"n" * 16])
+        [entry] = (await tx.entries([1])).values()
+        record = await tx.record("customer", "c1")
+        return head.sequence, claims, entry.customer_id, record and record.first_sequence
+
+    assert await together(sqlite, acme, recording(acme, b"k" * 16, "c1"), recording(acme, b"l" * 16, "c1"), looking) == [
+        1,
+        2,
+        (2, {b"k" * 16: 1}, "c1", 1),
+    ]
+
+
+async def test_of_bodies_that_claim_one_key_in_one_commit_the_first_gets_it(sqlite: SqliteStore, acme: Account) -> None:
+    first, second, third = await together(
+        sqlite, acme, *(recording(acme, key, "c1") for key in (b"k" * 16, b"k" * 16, b"l" * 16))
+    )
+    assert (first, third) == (1, 2)
+    assert isinstance(second, sqlite3.IntegrityError)
+    assert (await sqlite.head(acme.id)).sequence == 2
+
+
+async def test_a_body_that_claims_what_is_taken_fails_alone(sqlite: SqliteStore, acme: Account) -> None:
+    await sqlite.transact(acme.id, recording(acme, b"k" * 16, "c1"))
+    first, second, third = await together(
+        sqlite, acme, *(recording(acme, key, "c2") for key in (b"m" * 16, b"k" * 16, b"l" * 16))
+    )
+    assert (first, third) == (2, 3)
+    assert isinstance(second, sqlite3.IntegrityError)
+    assert [entry.sequence for entry in await sqlite.rows(Rows(Scope(acme.id, 9)))] == [3, 2, 1]
+
+
+async def test_a_body_that_fails_after_it_wrote_leaves_those_before_it(sqlite: SqliteStore, acme: Account) -> None:
+    async def failing(tx: Transaction) -> None:
+        await recording(acme, b"m" * 16, "c2")(tx)
+        assert len(await tx.entries([1, 2])) == 2  # to see it, it is written
+        raise LookupError
+
+    first, second, third = await together(
+        sqlite, acme, recording(acme, b"k" * 16, "c1"), failing, recording(acme, b"l" * 16, "c3")
+    )
+    assert (first, third) == (1, 2)
+    assert isinstance(second, LookupError)
+    entries = await sqlite.rows(Rows(Scope(acme.id, 9), descending=False))
+    assert [(entry.sequence, entry.customer_id) for entry in entries] == [(1, "c1"), (2, "c3")]
+    customers = await sqlite.records(Records(Scope(acme.id, 9), RecordKind.CUSTOMER))
+    assert [(each.id, each.first_sequence) for each in customers] == [("c1", 1), ("c3", 2)]
+
+
+async def test_one_id_sent_by_many_at_once_is_recorded_once(
+    sqlite: SqliteStore, acme: Account, operator: Principal, rules: Rules
+) -> None:
+    outcomes = await asyncio.gather(*(record(sqlite, operator, [usage(id="e1")], rules=rules) for _ in range(50)))
+    assert sorted(each.status.value for [each] in outcomes) == ["duplicate"] * 49 + ["inserted"]
+    assert (await sqlite.head(acme.id)).sequence == 1
 
 
 async def test_a_closed_store_answers_nothing(file: Path) -> None:

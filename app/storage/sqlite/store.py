@@ -42,7 +42,7 @@ class SqliteStore(SqliteLedger, SqliteAccounts, SqliteExports, SqliteTransfer):
     def __init__(self, path: Path, readers: int) -> None:
         self._shared = Shared(SqliteDialect())
         self._version = compile_statement(text("SELECT version_num FROM alembic_version"), SqliteDialect())
-        reading, writing = Readers(path, readers), Writer(lambda: connect(path))
+        reading, writing = Readers(path, readers), Writer(lambda: connect(path), self._shared.pending)
         SqliteLedger.__init__(self, reading)
         SqliteAccounts.__init__(self, reading, writing)
         SqliteExports.__init__(self, reading)
@@ -50,7 +50,10 @@ class SqliteStore(SqliteLedger, SqliteAccounts, SqliteExports, SqliteTransfer):
 
     async def transact(self, account_id: int, body: Callable[[Transaction], Awaitable[T]]) -> T:
         def work(unit: Unit) -> T:
-            return drive(body, SqliteTransaction(unit, account_id, self._shared))
+            transaction = SqliteTransaction(unit, account_id, self._shared)
+            result = drive(body, transaction)
+            transaction.finish()
+            return result
 
         return await self._writer.submit(work)
 

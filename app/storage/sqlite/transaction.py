@@ -22,7 +22,7 @@ from app.storage.sql.mapping import Mapping
 from app.storage.sql.projection import carried, first_named
 from app.storage.sql.writes import WIDEST, Writes, width
 from app.storage.sqlite.connection import empty_log
-from app.storage.sqlite.insertion import Insertion
+from app.storage.sqlite.pending import Batch, Pending
 from app.storage.sqlite.writer import Unit
 
 T = TypeVar("T")
@@ -34,7 +34,7 @@ class Shared:
     def __init__(self, dialect: Dialect) -> None:
         self.mapping = Mapping(dialect)
         self.writes = Writes(dialect)
-        self.entries = Insertion("entries", self.mapping.entry_columns)
+        self.pending = Pending(self.mapping, self.writes)
         self.known = Known()
         self.dialect = dialect
         self.exports = ExportStatements(dialect)
@@ -51,22 +51,29 @@ class SqliteTransaction:
         self._unit = unit
         self._account_id = account_id
         self._shared = shared
+        self._pending = shared.pending
         self._writes = shared.writes
         self._mapping = shared.mapping
-        row = next(self._rows(self._writes.head), None)
-        if row is None:
-            raise NotFound(f"no account {account_id}")
-        self._head = self._mapping.head(row)
+        self._draft = Batch()
+        self._head = self._pending.batch.heads.get(account_id) or self._read_head()
 
     async def lock(self) -> Head:
         """The group's transaction holds the file's only write lock already, so there is nothing to wait for."""
         return self._head
 
     async def claimed(self, keys: Sequence[bytes]) -> dict[bytes, int]:
-        return dict(self._listed(self._writes.claimed, [bytearray(key) for key in keys]))
+        statement, values = self._writes.claimed, [bytearray(key) for key in keys]
+        found = dict(self._listed(self._unit.reading, statement, values))
+        for batch in (self._pending.batch, self._draft):
+            if batch.claims:
+                named = ((key, batch.claims.get((self._account_id, key))) for key in keys)
+                found |= {key: sequence for key, sequence in named if sequence is not None}
+        return found
 
     async def entries(self, sequences: Sequence[int]) -> dict[int, Entry]:
-        found = map(self._mapping.entry, self._listed(self._writes.entries, sequences))
+        if not sequences:
+            return {}
+        found = map(self._mapping.entry, self._listed(self._settled(), self._writes.entries, sequences))
         return {entry.sequence: entry for entry in found}
 
     async def versions(self, event: int) -> list[Entry]:
@@ -81,15 +88,22 @@ class SqliteTransaction:
         for sequence, entry in enumerate(entries, start=head.sequence + 1):
             if entry.sequence != sequence or entry.account_id != self._account_id:
                 raise ValueError(f"entry {entry.id} does not follow the head at {head.sequence} of account {self._account_id}")
-        shared, connection = self._shared, self._unit.connection
-        shared.entries.insert(connection, map(self._mapping.entry_values, entries))
-        self._add(self._writes.add_claim, [(self._account_id, bytearray(each.key), each.sequence) for each in claims])
-        self._reverse([each for each in entries if each.correction is Correction.REVERSAL])
-        self._project(entries)
+        draft = self._draft
+        draft.entries += map(self._mapping.entry_values, entries)
+        for claim in claims:
+            self._claim(claim)
+        self._name(entries)
         last = entries[-1]
-        self._head = Head(last.sequence, last.recorded_at, last.chain)
-        recorded_at = self._mapping.bound(last.recorded_at)
-        self._execute(self._writes.move_head, sequence=last.sequence, recorded_at=recorded_at, chain=last.chain)
+        self._head = draft.heads[self._account_id] = Head(last.sequence, last.recorded_at, last.chain)
+        self._reverse([each for each in entries if each.correction is Correction.REVERSAL])
+        self._describe([record for record in map(carried, entries) if record is not None])
+
+    def finish(self) -> None:
+        """Hand over what was appended, now that the body has come to its end."""
+        if self._unit.saved:
+            self._settled()
+        else:
+            self._pending.batch.absorb(self._draft)
 
     async def record(self, kind: str, record_id: str) -> Record | None:
         row = next(self._rows(self._writes.record, kind=kind, record_id=record_id), None)
@@ -113,7 +127,7 @@ class SqliteTransaction:
                 self._execute(statement, kind=version.kind.value, record_id=version.id, sequence=sequence)
         finally:
             self._unit.connection.execute("PRAGMA secure_delete = OFF")
-        self._unit.when_committed(lambda: empty_log(self._unit.connection))
+        self._unit.when_committed(lambda: empty_log(self._unit.reading))
 
     async def put_key(self, key: Key) -> None:
         if key.account_id != self._account_id:
@@ -143,42 +157,63 @@ class SqliteTransaction:
         self._execute(self._shared.answers.add, **values)
 
     def _reverse(self, reversals: Sequence[Entry]) -> None:
-        rows = [(self._account_id, each.corrects, each.sequence) for each in reversals]
-        try:
-            self._add(self._writes.add_reversal, rows)
-        except sqlite3.IntegrityError as error:
-            raise AlreadyCorrected("the entry was reversed before") from error
+        for each in reversals:
+            try:
+                self._execute(self._writes.add_reversal, corrects=each.corrects, sequence=each.sequence)
+            except sqlite3.IntegrityError as error:
+                raise AlreadyCorrected("the entry was reversed before") from error
 
-    def _project(self, entries: Sequence[Entry]) -> None:
-        """Bring the catalogue up to date. Stubs come first: a record described after it was named takes over where that was."""
+    def _claim(self, claim: Claim) -> None:
+        key = (self._account_id, claim.key)
+        if key in self._pending.batch.claims or key in self._draft.claims:
+            raise sqlite3.IntegrityError("UNIQUE constraint failed: claims.account_id, claims.claim_key")  # as the table would
+        self._draft.claims[key] = claim.sequence
+
+    def _name(self, entries: Sequence[Entry]) -> None:
+        """Add stubs for ids that are not known for certain."""
         account_id, known = self._account_id, self._shared.known
         named = {key: entry for key, entry in first_named(entries).items() if not known.has(account_id, *key)}
-        add_stub, add_version = self._writes.add_stub, self._writes.add_version
-        rows = []
-        for (kind, record_id), entry in named.items():
-            values = {"account_id": account_id, "kind": kind, "record_id": record_id, "sequence": entry.sequence}
-            rows.append(add_stub.bind(values | {"recorded_at": self._mapping.bound(entry.recorded_at)}))
-        self._add(add_stub, rows)
-        described = [record for record in map(carried, entries) if record is not None]
-        self._add(add_version, [add_version.bind(self._mapping.record_values(account_id, each)) for each in described])
+        for key, entry in named.items():
+            self._draft.name((account_id, *key), entry)
         if named:
             self._unit.when_committed(lambda: known.add(account_id, named))
 
-    def _add(self, statement: Statement, rows: Sequence[tuple[Any, ...]]) -> None:
-        if rows:
-            self._unit.connection.executemany(statement.sql, rows)
+    def _describe(self, records: Sequence[Record]) -> None:
+        """Add versions of records, after the stubs: one that was named before takes over where that was."""
+        for record in records:
+            self._execute(self._writes.add_version, **self._mapping.record_values(self._account_id, record))
 
-    def _listed(self, statement: Callable[[int], Statement], values: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
+    def _read_head(self) -> Head:
+        row = self._unit.reading.execute(self._writes.head.sql, (self._account_id,)).fetchone()
+        if row is None:
+            raise NotFound(f"no account {self._account_id}")
+        return self._mapping.head(row)
+
+    def _listed(
+        self, connection: sqlite3.Connection, statement: Callable[[int], Statement], values: Sequence[Any]
+    ) -> Iterator[tuple[Any, ...]]:
         for first in range(0, len(values), WIDEST):
             part = values[first : first + WIDEST]
-            yield from self._rows(statement(width(len(part))), **repeated("value", part))
+            asked = statement(width(len(part)))
+            yield from connection.execute(asked.sql, asked.bind({"account_id": self._account_id} | repeated("value", part)))
 
     def _rows(self, statement: Statement, **values: Any) -> Iterator[tuple[Any, ...]]:
-        return iter(self._execute(statement, **values).fetchall())
-
-    def _execute(self, statement: Statement, **values: Any) -> sqlite3.Cursor:
         bound = statement.bind({"account_id": self._account_id} | values)
-        return self._unit.connection.execute(statement.sql, bound)
+        return iter(self._settled().execute(statement.sql, bound).fetchall())
+
+    def _execute(self, statement: Statement, **values: Any) -> None:
+        bound = statement.bind({"account_id": self._account_id} | values)
+        self._settled()
+        self._unit.connection.execute(statement.sql, bound)
+
+    def _settled(self) -> sqlite3.Connection:
+        """The connection, once all that was appended before is written, so that a statement sees it."""
+        if self._draft:
+            self._pending.write(self._draft, self._unit.connection)
+            self._draft = Batch()
+        else:
+            self._pending.flush(self._unit.reading)
+        return self._unit.reading
 
 
 def drive(body: Callable[[Transaction], Awaitable[T]], transaction: Transaction) -> T:

@@ -16,7 +16,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from app.domain.errors import Unavailable
 
@@ -31,14 +31,39 @@ _ATTEMPTS = 2
 """Times that a transaction is begun, each waiting as long as the busy timeout says, until the store is called busy."""
 
 
+class Buffer(Protocol):
+    """What the jobs of a group leave to be written at its end."""
+
+    def flush(self, connection: sqlite3.Connection) -> None:
+        """Write it."""
+        ...
+
+    def clear(self) -> None:
+        """Forget it: the group was undone."""
+        ...
+
+
 class Unit:
     """What a job works on: the connection inside the group's transaction, and what is to be done once it is committed."""
 
-    __slots__ = ("_committed", "connection")
+    __slots__ = ("_buffer", "_committed", "reading", "saved")
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self.connection = connection
+    def __init__(self, connection: sqlite3.Connection, buffer: Buffer) -> None:
+        self.reading = connection
+        """The connection for reading what is committed and what the buffer has written."""
+        self.saved = False
+        """Whether this job has a savepoint, and so may have written."""
+        self._buffer = buffer
         self._committed: list[Callable[[], None]] = []
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """The connection for writing: what other jobs left is written first, so that undoing this one leaves it alone."""
+        if not self.saved:
+            self._buffer.flush(self.reading)
+            self.reading.execute("SAVEPOINT job")
+            self.saved = True
+        return self.reading
 
     def when_committed(self, call: Callable[[], None]) -> None:
         """Have `call` made after the commit; never if this job or its group fails."""
@@ -51,6 +76,16 @@ class Unit:
                 call()
             except Exception:
                 _LOG.exception("what was to follow a commit has failed")
+
+
+class _Nothing:
+    """The buffer of jobs that leave nothing."""
+
+    def flush(self, connection: sqlite3.Connection) -> None:
+        return None
+
+    def clear(self) -> None:
+        return None
 
 
 @dataclass(slots=True)
@@ -73,8 +108,9 @@ class _Done:
 class Writer:
     """The thread and its queue. Jobs run in the order in which they were submitted."""
 
-    def __init__(self, connect: Callable[[], sqlite3.Connection]) -> None:
+    def __init__(self, connect: Callable[[], sqlite3.Connection], buffer: Buffer | None = None) -> None:
         self._connect = connect
+        self._buffer = buffer or _Nothing()
         self._queue: SimpleQueue[_Job[Any] | None] = SimpleQueue()
         self._closing = threading.Lock()
         self._closed = False
@@ -118,7 +154,7 @@ class Writer:
         if connection is not None:
             connection.close()
 
-    def _commit(self, connection: sqlite3.Connection, first: _Job[Any]) -> None:
+    def _commit(self, connection: sqlite3.Connection, first: _Job[Any], most: int = MOST_JOBS) -> None:
         """Run and commit the first job and those that are queued behind it."""
         done: list[_Done] = []
         try:
@@ -128,11 +164,18 @@ class Writer:
             _resolve([_Done(job, error=_translated(error)) for job in [first, *self._queued()]])
             return
         try:
-            self._fill(connection, first, done)
+            self._fill(connection, first, done, most)
+            self._buffer.flush(connection)
             connection.execute("COMMIT")
         except BaseException as error:
             with contextlib.suppress(sqlite3.Error):
                 connection.execute("ROLLBACK")
+            self._buffer.clear()
+            if isinstance(error, sqlite3.IntegrityError) and len(done) > 1:
+                # One of them left what cannot be written. Which one is told by running each alone.
+                for each in done:
+                    self._commit(connection, each.job, most=1)
+                return
             for each in done:
                 each.error = each.error or _translated(error)
         for each in done:
@@ -140,16 +183,29 @@ class Writer:
                 each.unit.committed()
         _resolve(done)
 
-    def _fill(self, connection: sqlite3.Connection, first: _Job[Any], done: list[_Done]) -> None:
+    def _fill(self, connection: sqlite3.Connection, first: _Job[Any], done: list[_Done], most: int) -> None:
         until = time.monotonic() + LONGEST_SECONDS
         job: _Job[Any] | None = first
         while job is not None:
             if not job.future.cancelled():
                 done.append(each := _Done(job))
-                _run_job(connection, each)
+                self._run_job(connection, each)
             job = None
-            if len(done) < MOST_JOBS and time.monotonic() < until:
+            if len(done) < most and time.monotonic() < until:
                 job = self._next()
+
+    def _run_job(self, connection: sqlite3.Connection, each: _Done) -> None:
+        """Run one job. Once it writes it does so inside a savepoint, so that its failure undoes its own work only."""
+        each.unit = unit = Unit(connection, self._buffer)
+        try:
+            each.result = each.job.work(unit)
+        except BaseException as error:
+            each.error = _translated(error)
+            if unit.saved:
+                # After a full disk or a failed read SQLite has undone the whole transaction by itself, and this fails it.
+                connection.execute("ROLLBACK TO job")
+        if unit.saved:
+            connection.execute("RELEASE job")
 
     def _next(self) -> _Job[Any] | None:
         try:
@@ -175,19 +231,6 @@ def _begin(connection: sqlite3.Connection) -> None:
         except sqlite3.OperationalError:
             if attempt == _ATTEMPTS - 1:
                 raise
-
-
-def _run_job(connection: sqlite3.Connection, each: _Done) -> None:
-    """Run one job inside a savepoint, so that its failure undoes its own work only."""
-    connection.execute("SAVEPOINT job")
-    try:
-        each.unit = Unit(connection)
-        each.result = each.job.work(each.unit)
-    except BaseException as error:
-        each.error = _translated(error)
-        # After a full disk or a failed read SQLite has undone the whole transaction by itself: then there is no savepoint.
-        connection.execute("ROLLBACK TO job")
-    connection.execute("RELEASE job")
 
 
 def _translated(error: BaseException) -> BaseException:

@@ -1,0 +1,84 @@
+"""What a group's transactions have appended and is not yet written, so that many single events are written as one batch is.
+
+A statement costs more than the row that it writes, and at each the thread lets the interpreter's lock go and has to wait for it
+again. So appended rows are kept until something wants to see them, at the latest until the group is committed.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any
+
+from app.domain.entry import Entry
+from app.ports import Head
+from app.storage.sql.mapping import Mapping
+from app.storage.sql.writes import Writes
+from app.storage.sqlite.insertion import Insertion
+
+Stub = tuple[int, str, str]
+"""Account, kind and id."""
+
+
+class Batch:
+    """Rows to be written together."""
+
+    def __init__(self) -> None:
+        self.entries: list[tuple[Any, ...]] = []
+        self.claims: dict[tuple[int, bytes], int] = {}
+        self.stubs: dict[Stub, Entry] = {}
+        self.heads: dict[int, Head] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self.heads)
+
+    def name(self, stub: Stub, entry: Entry) -> None:
+        """Note that `entry` names the id, unless one before it does."""
+        self.stubs.setdefault(stub, entry)
+
+    def absorb(self, later: Batch) -> None:
+        """Add what was appended after this."""
+        self.entries += later.entries
+        self.claims |= later.claims
+        self.heads |= later.heads
+        for stub, entry in later.stubs.items():
+            self.name(stub, entry)
+
+
+class Pending:
+    """The batch of a group, and how batches are written."""
+
+    def __init__(self, mapping: Mapping, writes: Writes) -> None:
+        self._mapping = mapping
+        self._writes = writes
+        self._insertion = Insertion("entries", mapping.entry_columns)
+        self.batch = Batch()
+
+    def write(self, batch: Batch, connection: sqlite3.Connection) -> None:
+        """Write the rows of a batch. Stubs of ids that are known already are none."""
+        writes = self._writes
+        self._insertion.insert(connection, batch.entries)
+        if batch.claims:
+            rows = [(account_id, bytearray(key), sequence) for (account_id, key), sequence in batch.claims.items()]
+            connection.executemany(writes.add_claim.sql, rows)
+        if batch.stubs:
+            connection.executemany(writes.add_stub.sql, [self._stub(key, entry) for key, entry in batch.stubs.items()])
+        connection.executemany(writes.move_head.sql, [self._head(*each) for each in batch.heads.items()])
+
+    def flush(self, connection: sqlite3.Connection) -> None:
+        """Write what is pending."""
+        if self.batch:
+            self.write(self.batch, connection)
+            self.clear()
+
+    def clear(self) -> None:
+        """Forget what is pending."""
+        self.batch = Batch()
+
+    def _stub(self, key: Stub, entry: Entry) -> tuple[Any, ...]:
+        account_id, kind, record_id = key
+        values = {"account_id": account_id, "kind": kind, "record_id": record_id, "sequence": entry.sequence}
+        return self._writes.add_stub.bind(values | {"recorded_at": self._mapping.bound(entry.recorded_at)})
+
+    def _head(self, account_id: int, head: Head) -> tuple[Any, ...]:
+        values = {"account_id": account_id, "sequence": head.sequence, "chain": head.chain}
+        return self._writes.move_head.bind(values | {"recorded_at": self._mapping.bound(head.recorded_at)})
