@@ -1,4 +1,7 @@
-"""Links from rows to the catalogue records that they name: loaded together, one read for each kind and level of the answer."""
+"""Links from rows to the catalogue records that they name.
+
+What the rows of a list name is loaded together: one read for each link in the selection, however many rows there are.
+"""
 
 from __future__ import annotations
 

@@ -1,0 +1,182 @@
+"""What people who explore can ask, as texts: each read once, commented."""
+
+from __future__ import annotations
+
+WHO = """\
+# Who am I? Run this with Ctrl-Enter (Cmd-Enter on a Mac).
+# Every other tab is one thing that can be asked or recorded here; Ctrl-Space completes, and the book icon
+# on the left opens the documentation of every type.
+query WhoAmI {
+  viewer {
+    account { id name createdAt }
+    key { label scopes expiresAt }
+    scopes
+  }
+}
+"""
+LEDGER = """\
+# Row by row what was used, what was recorded last first. Reversals and replacements are rows of their own,
+# so the rows always add up to the totals of a summary.
+# For the next page put pageInfo.endCursor into "after" below. Leave totalCount out where it is not needed:
+# it is counted only when asked for.
+query UsageLedger($from: DateTime, $after: String) {
+  usageLedger(first: 10, after: $after, filters: { from: $from, productId: ["prod_identity"] }) {
+    totalCount
+    asOf
+    dataThrough
+    pageInfo { hasNextPage endCursor }
+    edges {
+      cursor
+      node {
+        eventRef version occurredAt customerId featureCode
+        quantity unit charge currency
+        statusCode resultClass additionalData
+      }
+    }
+  }
+}
+"""
+ACTIVITIES = """\
+# Everything that was recorded: usage, the life of licenses and subscriptions, catalogue changes, and the
+# gateway's own acts. Several values of one filter are joined by "or", several filters by "and".
+query Activities {
+  activities(first: 10, filters: { action: ["license.issued", "license.suspended", "license.renewed"] }) {
+    edges {
+      node { id sequence kind action occurredAt recordedAt licenseId customerId actor }
+    }
+  }
+}
+"""
+BY_PRODUCT = """\
+# Totals. Units and currencies are never mixed: a group with two currencies has charge: null, and both of
+# them in charges.
+query UsageByProduct($from: DateTime, $to: DateTime) {
+  usageSummary(filters: { from: $from, to: $to }, groupBy: [PRODUCT]) {
+    asOf
+    total { events quantities { unit quantity } charges { currency charge } firstUse lastUse }
+    groups(first: 20) {
+      edges { node { productId events quantity unit charge charges { currency charge } } }
+    }
+  }
+}
+"""
+TOP = """\
+# Who uses most? Groups in order of a measure, page by page.
+query TopCustomers($from: DateTime) {
+  usageSummary(
+    filters: { from: $from }
+    groupBy: [CUSTOMER]
+    orderBy: { measure: CHARGE, direction: DESCENDING, currency: "EUR" }
+  ) {
+    groups(first: 5) {
+      totalCount
+      pageInfo { hasNextPage endCursor }
+      edges { node { customerId events charges { currency charge events } } }
+    }
+  }
+}
+"""
+DAYS = """\
+# Usage over time. Days are those of the calendar in Berlin, so two of them in a year have 23 or 25 hours.
+# fill tells the days without usage too, which is what a chart wants.
+query DailyUsage($from: DateTime, $to: DateTime) {
+  usageSummary(
+    filters: { from: $from, to: $to, customerId: ["cust_001"] }
+    groupBy: [PRODUCT]
+    bucket: { granularity: DAY, timeZone: "Europe/Berlin", fill: true }
+  ) {
+    groups(first: 100) {
+      edges { node { bucketStart bucketEnd productId events quantity unit } }
+    }
+  }
+}
+"""
+AS_OF = """\
+# The past as it was known: every question can be asked as of a sequence, or as of an instant of recording.
+# What was recorded or corrected after that point does not count.
+query AsOf($then: DateTime!) {
+  then: usageSummary(asOf: { recordedAt: $then }) { asOf dataThrough total { events firstUse lastUse } }
+  now: usageSummary { asOf dataThrough total { events firstUse lastUse } }
+}
+"""
+NODE = """\
+# Every entry has an id of its own, by which it is found again. So have accounts and keys.
+query Node($id: ID!) {
+  node(id: $id) {
+    id
+    __typename
+    ... on Entry { sequence action occurredAt quantity unit correction corrects }
+  }
+}
+"""
+AUDIT = """\
+# Everything that became of one license: its states, its usage by feature and month, its corrections, and the
+# evidence for each entry. isCut says whether there are more rows than "first" let through.
+query LicenseAudit($from: DateTime, $to: DateTime) {
+  licenseAudit(licenseId: "lic_001_storage", period: { from: $from, to: $to }, timeZone: "Europe/Berlin", first: 5) {
+    asOf
+    license { name status startsAt product { name } customer { name } }
+    states { action status occurredAt actor }
+    total { events quantities { unit quantity } charges { currency charge } }
+    months { bucketStart events quantity unit }
+    corrections { isCut rows { correction corrects quantity reason } }
+    activities { isCut rows { sequence action occurredAt contentDigest leaf holds } }
+    cover { asOf recordedAt chain }
+  }
+}
+"""
+CUSTOMER = """\
+# One customer: its licenses with their last use, usage by product and feature, and how it compares with before.
+query CustomerSummary($from: DateTime, $to: DateTime) {
+  customerSummary(customerId: "cust_001", period: { from: $from, to: $to }, first: 5) {
+    customer { name status }
+    licenses { licenseId name status events lastUse }
+    products { product { name } events quantity unit charge currency }
+    trend { measure unit value previous change periodStart periodEnd }
+    activities { isCut rows { sequence action occurredAt } }
+  }
+}
+"""
+SETTLEMENT = """\
+# What one subscription used in a period, and what was corrected after the period had ended. Not a bill.
+query SubscriptionSettlement($from: DateTime, $to: DateTime) {
+  subscriptionSettlement(subject: { subscriptionId: "sub_001" }, period: { from: $from, to: $to }, groupBy: [LICENSE]) {
+    subject { __typename recordId status }
+    linked { __typename recordId name }
+    documents { recordId ... on Document { type number } }
+    total { events charges { currency charge } }
+    groups { isCut rows { license { name } events quantities { unit quantity } charges { currency charge } } }
+    lateCorrections { isCut rows { correction occurredAt recordedAt quantity reason } }
+  }
+}
+"""
+CATALOGUE = """\
+# What events are about, page by page in order of id. The same is there for products, orders, subscriptions and
+# documents. Links are followed at the point that the answer is as of, and each kind is read once for a whole page.
+query Catalogue($after: String) {
+  customers(first: 5, after: $after) {
+    pageInfo { hasNextPage endCursor }
+    edges { node { id recordId name status described } }
+  }
+  licenses(first: 5, customerId: "cust_001") {
+    totalCount
+    edges { node { recordId name product { name } subscription { recordId status endsAt } } }
+  }
+  products { edges { node { recordId name } } }
+  orders(first: 2) { edges { node { recordId customer { name } } } }
+  subscriptions(first: 2) { edges { node { recordId startsAt endsAt order { status } } } }
+  documents(first: 2) { edges { node { recordId type number parent { number } } } }
+}
+"""
+RECORDS = """\
+# One record of each kind by the id that its owner gave it; null where nobody has named one.
+# The document is there once the tab before this one has been run.
+query Records {
+  customer(id: "cust_001") { id name additionalData }
+  product(id: "prod_storage") { id name }
+  license(id: "lic_001_storage") { id name customer { name } product { name } }
+  order(id: "ord_001") { id status }
+  subscription(id: "sub_001") { id status order { recordId } }
+  document(id: "doc_explorer") { id type number }
+}
+"""
