@@ -57,6 +57,8 @@ def order(kind: str, format_name: str, given: Mapping[str, Sequence[str]]) -> Or
     except InvalidQuery as error:
         raise of_filters(error) from None
     for name, texts in given.items():
+        if not texts:
+            raise InvalidEvent(f"filters.{name}", "names no value; leave it out to ask for all")
         for text in texts:
             check_text(text, f"filters.{name}", longest=LONGEST_TEXT)
     if report.required and not any(given.get(name) for name in report.required):

@@ -142,6 +142,7 @@ async def test_as_of_may_be_an_instant_of_recording(
         ({"parameters": {"from": ["yesterday"]}}, "filters.from"),
         ({"parameters": {"from": ["2026-02-01"], "to": ["2026-01-01"]}}, "filters.from"),
         ({"parameters": {"customer_id": [""]}}, "filters.customer_id"),
+        ({"parameters": {"customer_id": []}}, "filters.customer_id"),
         ({"kind": "usage-summary", "parameters": {"unit": ["a\0b"]}}, "filters.unit"),
         ({"kind": "usage-summary", "parameters": {"unit": ["\ud800"]}}, "filters.unit"),
         ({"kind": "license-audit", "parameters": {}}, "filters.license_id"),
