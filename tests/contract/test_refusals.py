@@ -19,6 +19,7 @@ from tests.asking import ledger_of, nothing_written
 from tests.conftest import Clock
 from tests.contract.conftest import Door
 from tests.events import START, usage
+from tests.exports.world import put
 
 WHEN = '"2026-04-01T11:00:00Z"'
 
@@ -52,7 +53,14 @@ IDS = {"customer": "c1", "product": "api", "license": "l1", "order": "o1", "subs
 CATALOGUE = {
     name: Case(f'{{ {name}(id: "{record_id}") {{ id }} }}', Permission.REPORT_READ) for name, record_id in IDS.items()
 } | {f"{name}s": Case(f"{{ {name}s {{ totalCount edges {{ node {{ id }} }} }} }}", Permission.REPORT_READ) for name in IDS}
+EXPORTS = {
+    "exports": Case("{ exports { edges { node { id } } } }", Permission.REPORT_EXPORT),
+    "export": Case('{ export(id: "rptx_1") { id } }', Permission.REPORT_EXPORT),
+}
 WRITES = {
+    "createExport": Case(
+        "mutation { createExport(input: { report: USAGE_LEDGER }) { export { id } errors { code } } }", Permission.REPORT_EXPORT
+    ),
     "recordUsageEvent": Case(
         f'mutation {{ recordUsageEvent(input: {{ occurredAt: {WHEN}, quantity: "1" }}) {{ status }} }}', Permission.USAGE_WRITE
     ),
@@ -83,17 +91,18 @@ WRITES = {
         "Document": Permission.LICENSE_WRITE,
     }.items()
 }
-ASKED = READS | REPORTS | CATALOGUE
+ASKED = READS | REPORTS | CATALOGUE | EXPORTS
 DOORS = ASKED | WRITES
 SCOPED = {name: case for name, case in DOORS.items() if case.scope is not None}
 
 
 @pytest.fixture
 async def event(store: Store, account: Account, admin: Principal, rules: Rules) -> None:
-    """One event of `acme` that names a record of each kind and has a text that can be erased, and a document."""
+    """One event of `acme` that names a record of each kind and has a text that can be erased, a document, and an export."""
     named = {"license_id": "l1", "order_id": "o1", "subscription_id": "s1"}
     await record(store, admin, [usage(id="e1", message="secret", **named)], rules=rules)
     await upsert(store, admin, RecordKind.DOCUMENT, "d1", {"type": "invoice"}, rules=rules)
+    await put(store, account, "rptx_1")
 
 
 def test_no_door_is_left_out() -> None:

@@ -9,15 +9,15 @@ from typing import Any
 
 import orjson
 
-from app.domain.account import Principal
+from app.domain.account import Account, Principal
 from app.domain.catalogue import RecordKind
 from app.domain.entry import EntryKind
 from app.domain.export import Export
 from app.exports.freeze import Patience, create
 from app.ledger.catalogue import upsert
 from app.ledger.commands import Rules, amend, record, retract
-from app.ports import Files, Store
-from tests.events import activity, at, usage
+from app.ports import Files, Store, Transaction
+from tests.events import START, activity, at, usage
 
 ASKED: dict[str, dict[str, list[str]]] = {
     "usage-summary": {"group_by": ["product_id,customer_id"], "bucket": ["day"], "from": ["2026-03-01"], "to": ["2026-05-01"]},
@@ -69,6 +69,30 @@ async def frozen(
     return await create(
         store, files, principal, kind, format, asked, rules=rules, **({"patience": Patience(seconds=None)} | stated)
     )
+
+
+async def put(store: Store, account: Account, export_id: str) -> None:
+    """Keep an export under that very id, pending, with no entry that tells of it."""
+    export = Export(
+        id=export_id,
+        account_id=account.id,
+        sequence=1,
+        report="usage_ledger",
+        format="json",
+        parameters={},
+        as_of=0,
+        recorded_at=None,
+        content_type="application/json",
+        file_name="usage-ledger-as-of-0.json",
+        created_by="key k1",
+        created_at=START,
+        updated_at=START,
+    )
+
+    async def body(tx: Transaction) -> None:
+        await tx.put_export(export)
+
+    await store.transact(account.id, body)
 
 
 async def content(files: Files, export: Export) -> bytes:

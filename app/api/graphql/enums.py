@@ -12,11 +12,16 @@ from strawberry.types.enum import StrawberryEnumDefinition
 from app.domain import errors
 from app.domain.account import Permission
 from app.domain.entry import PRIVATE_FIELDS, Correction, EntryKind
+from app.domain.export import ExportStatus
 from app.domain.period import Granularity
+from app.exports.formats import FORMATS
 from app.ledger.outcome import Status
 from app.question.groups import Dimension, Measure
+from app.reports.catalog import REPORTS
 
 PrivateText = StrEnum("PrivateText", {name.upper(): name for name in PRIVATE_FIELDS})  # type: ignore[misc]
+ReportKind = StrEnum("ReportKind", {each.name.upper(): each.name for each in REPORTS if each.exported})  # type: ignore[misc]
+ExportFormat = StrEnum("ExportFormat", {each.name.upper(): each.name for each in FORMATS})  # type: ignore[misc]
 
 
 class ErrorCode(StrEnum):
@@ -181,5 +186,28 @@ _describe(
         "EVENT_CONFLICT": "A sender's id that was recorded before with other content.",
         "IDEMPOTENCY_CONFLICT": "An idempotency key that was used before with another body.",
         "PAYLOAD_TOO_LARGE": "An item or a batch over its bound.",
+    },
+)
+_describe(
+    ReportKind,
+    "ReportKind",
+    "A report that can be frozen.",
+    {each.name.upper(): each.description for each in REPORTS if each.exported},
+)
+_describe(
+    ExportFormat,
+    "ExportFormat",
+    "What kind of file an export is.",
+    {each.name.upper(): f"A file of type `{each.content_type}`." for each in FORMATS},
+)
+_describe(
+    ExportStatus,
+    "ExportStatus",
+    "How far an export is.",
+    {
+        "PENDING": "Frozen, and waiting to be made.",
+        "RUNNING": "Being made.",
+        "READY": "Made: its digests, its size and its file are final.",
+        "FAILED": "It cannot be made; `reason` says why.",
     },
 )

@@ -180,3 +180,15 @@ query Records {
   document(id: "doc_explorer") { id type number }
 }
 """
+EXPORTS = """\
+# What was frozen, newest first, and one export by its id: put in the one that the tab CreateExport answered.
+# A long export is PENDING or RUNNING for a while; once it is READY, downloadUrl is where its file is fetched:
+#   curl -H "Authorization: Bearer <token>" <downloadUrl>
+query Exports($id: ID!) {
+  exports(first: 10) {
+    edges { node { id report format status asOf rows createdBy createdAt } }
+    pageInfo { hasNextPage endCursor }
+  }
+  export(id: $id) { status reason rows digest artifactDigest downloadUrl }
+}
+"""

@@ -117,3 +117,18 @@ fragment Done on UpsertPayload {
   errors { code field message }
 }
 """
+EXPORT = """\
+# Freeze a report as a file whose bytes never change, whatever is recorded or corrected later. The digest is
+# over the rows, the same for every format; the artifact digest is SHA-256 over the file.
+mutation CreateExport($from: DateTime, $to: DateTime) {
+  createExport(
+    input: {
+      report: USAGE_SUMMARY, format: CSV
+      filters: { from: $from, to: $to }, groupBy: [PRODUCT], bucket: { granularity: DAY }
+    }
+  ) {
+    export { id status asOf rows sections { name rows } digest artifactDigest size fileName downloadUrl }
+    errors { code field message }
+  }
+}
+"""

@@ -20,6 +20,7 @@ from app.api.graphql.catalogue import listing, lookup
 from app.api.graphql.connections import After, Before, Connection, First, Last, connection
 from app.api.graphql.context import Info
 from app.api.graphql.enums import FeedOrder
+from app.api.graphql.exports import export_by_id, newest_exports
 from app.api.graphql.inputs import AsOfInput, UsageFilters, filters_of, group_order, point_of
 from app.api.graphql.node import Node
 from app.api.graphql.nodes import MOST_NODES, Account, ApiKey, Entry, account_node, key_node, load
@@ -121,6 +122,9 @@ class Query:
     license_audit = _report(reports.license_audit, license_audit.REPORT)
     customer_summary = _report(reports.customer_summary, customer_summary.REPORT)
     subscription_settlement = _report(reports.subscription_settlement, subscription_settlement.REPORT)
+
+    export = export_by_id
+    exports = newest_exports
 
     customer = lookup(RecordKind.CUSTOMER)
     product = lookup(RecordKind.PRODUCT)

@@ -9,6 +9,7 @@ import strawberry
 
 from app.api.graphql.context import Info
 from app.api.graphql.enums import ErrorCode, PrivateText
+from app.api.graphql.freezing import create_export
 from app.api.graphql.payloads import (
     AmendUsageEventPayload,
     EraseTextsPayload,
@@ -152,6 +153,8 @@ class Mutation:
         return EraseTextsPayload(
             texts=[PrivateText(each) for each in erased.names], sequences=[SafeInt(each) for each in erased.sequences], errors=[]
         )
+
+    create_export = create_export
 
     upsert_customer = _upserting(RecordKind.CUSTOMER)
     upsert_product = _upserting(RecordKind.PRODUCT)

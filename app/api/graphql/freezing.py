@@ -1,0 +1,129 @@
+"""Freezing a report over GraphQL: the input's own words become the one vocabulary that every export is frozen with."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+import strawberry
+from strawberry.utils.str_converters import to_camel_case
+
+from app.api.graphql.context import Info
+from app.api.graphql.enums import Direction, ExportFormat, FeedOrder, ReportKind
+from app.api.graphql.exports import NEEDS, Export, export_node
+from app.api.graphql.inputs import AsOfInput, BucketInput, GroupOrderInput, UsageFilters, point_of
+from app.api.graphql.payloads import InputError, attempt
+from app.api.graphql.scalars import TimeZone
+from app.api.graphql.shapes import given
+from app.domain import export as exports
+from app.domain.errors import InvalidEvent, InvalidInput
+from app.domain.instant import format_instant
+from app.exports.formats import DEFAULT
+from app.exports.freeze import create
+from app.question.groups import Dimension
+
+_PLACES = {
+    "report_kind": "report",
+    "filters.group_by": "groupBy",
+    "filters.groupBy": "groupBy",
+    "filters.bucket": "bucket",
+    "filters.fill": "bucket.fill",
+    "filters.time_zone": "timeZone",
+    "filters.order_by": "orderBy",
+    "filters.unit": "orderBy.unit",
+    "filters.currency": "orderBy.currency",
+    "filters.order": "order",
+    "filters.as_of": "asOf",
+}
+"""Where the input has what an export's filters hold under these names."""
+
+
+@strawberry.input(description="Which report to freeze, and what to ask of it. What the report has no use for is refused.")
+class CreateExportInput:
+    report: ReportKind = strawberry.field(description="Which report.")
+    format: ExportFormat = strawberry.field(default=ExportFormat(DEFAULT.name), description="What kind of file.")
+    filters: UsageFilters | None = strawberry.field(
+        default=None, description="Which entries; all by default. A report about one subject is told it here, as one `licenseId`."
+    )
+    group_by: list[Dimension] = strawberry.field(
+        default_factory=list, description="What to group by, the first first; nothing gives one total."
+    )
+    bucket: BucketInput | None = strawberry.field(default=None, description="How to cut time; not at all by default.")
+    time_zone: TimeZone | None = strawberry.field(
+        default=None, description="Without `bucket`: on whose calendar a report cuts time that does so by itself."
+    )
+    order_by: GroupOrderInput | None = strawberry.field(
+        default=None, description="In which order groups come; by their keys by default."
+    )
+    order: FeedOrder | None = strawberry.field(default=None, description="In which order entries come; newest first by default.")
+    as_of: AsOfInput | None = strawberry.field(default=None, description="As of which point in the ledger; its end by default.")
+
+
+@strawberry.type(description="What became of an export.")
+class CreateExportPayload:
+    export: Export | None = strawberry.field(description="The export: ready if it is short, else to be asked for again.")
+    errors: list[InputError] = strawberry.field(description="What is wrong with the input; empty where nothing is.")
+
+
+async def _create(
+    info: Info, input: Annotated[CreateExportInput, strawberry.argument(description="What to freeze.")]
+) -> CreateExportPayload | None:
+    frozen, errors = await attempt(_frozen(info, input))
+    node = None if frozen is None else export_node(frozen, info.context.services.public_url)
+    return CreateExportPayload(export=node, errors=errors)
+
+
+create_export: Any = strawberry.mutation(
+    resolver=_create, description=f"Freeze a report as one file, which stays whatever is recorded or corrected later. {NEEDS}"
+)
+
+
+async def _frozen(info: Info, input: CreateExportInput) -> exports.Export:
+    """The export. What is wrong is told by its place in the input."""
+    services = info.context.services
+    try:
+        return await create(
+            services.store,
+            services.files,
+            info.context.principal,
+            input.report.value,
+            input.format.value,
+            _texts(input),
+            rules=services.rules,
+            as_of=point_of(input.as_of),
+            notify=services.notify_exports,
+        )
+    except InvalidInput as error:
+        head, _, name = error.field.partition(".")
+        place = _PLACES.get(error.field) or (f"{head}.{to_camel_case(name)}" if name else head)
+        raise InvalidEvent(place, error.reason) from None
+
+
+def _texts(input: CreateExportInput) -> dict[str, list[str]]:
+    """What the input asks, as names and texts. Raises InvalidEvent for what excludes each other."""
+    texts: dict[str, list[str]] = {}
+    for name, value in given(input.filters).items() if input.filters is not None else ():
+        if isinstance(value, datetime):
+            texts["from" if name == "start" else "to"] = [format_instant(value)]
+        elif value is not None:
+            texts[name] = [str(each) for each in value]
+    if input.group_by:
+        texts["group_by"] = [each.value for each in input.group_by]
+    zone = input.time_zone
+    if input.bucket is not None:
+        if zone is not None:
+            raise InvalidEvent("timeZone", "stands in bucket where there is one")
+        texts["bucket"], zone = [input.bucket.granularity.value], input.bucket.time_zone
+        if input.bucket.fill:
+            texts["fill"] = ["true"]
+    if zone is not None and zone != "UTC":
+        texts["time_zone"] = [zone]
+    if input.order_by is not None:
+        if input.order is not None:
+            raise InvalidEvent("order", "is for entries and orderBy for groups: a report has the one or the other")
+        descending = input.order_by.direction is Direction.DESCENDING
+        texts |= {"order_by": [input.order_by.measure.value], "order": ["desc" if descending else "asc"]}
+        texts |= {name: [text] for name in ("unit", "currency") if (text := getattr(input.order_by, name)) is not None}
+    if input.order is not None:
+        texts["order"] = ["desc" if input.order is FeedOrder.NEWEST_FIRST else "asc"]
+    return texts
