@@ -14,7 +14,7 @@ from sqlalchemy import Table
 
 from app.domain.account import Account, genesis
 from app.domain.entry import Entry
-from app.domain.errors import Conflict, Corrupt
+from app.domain.errors import Conflict
 from app.ledger.chain import verify
 from app.ports import Head, Store, Transaction
 from app.question.rows import Rows
@@ -72,25 +72,26 @@ async def compare(source: Transferable, target: Transferable, told: Told) -> lis
     if await _heads(target) != heads:
         raise Conflict("the accounts, or the ends of their ledgers, differ")
     for account, head in heads:
-        question = Rows(Scope(account.id, head.sequence), descending=False)
-
-        async def both(account: Account = account, head: Head = head, question: Rows = question) -> AsyncIterator[list[Entry]]:
-            ours, done = target.stream(question), 0
-            async for batch in source.stream(question):
-                found: list[Entry] = await anext(ours, [])
-                for entry, other in zip(batch, found, strict=False):
-                    if entry != other:
-                        raise Conflict(f"account {account.name}: entry {entry.sequence} differs")
-                if len(found) != len(batch):
-                    raise Corrupt(done + min(len(found), len(batch)) + 1, f"is in one of the ledgers of {account.name} only")
-                yield found
-                done += len(found)
-                told(f"comparing {account.name}", done, head.sequence)
-
-        await verify(both(), genesis(account.name), head)
+        await verify(_both(source, target, account, head, told), genesis(account.name), head)
     for table in TABLES:
         await _compare_rows(source, target, table, told)
     return [(account.name, head) for account, head in heads]
+
+
+async def _both(
+    source: Transferable, target: Transferable, account: Account, head: Head, told: Told
+) -> AsyncIterator[list[Entry]]:
+    """The target's entries, each of them found to be the source's."""
+    question = Rows(Scope(account.id, head.sequence), descending=False)
+    theirs = (entry async for batch in source.stream(question) for entry in batch)
+    done = 0
+    async for batch in target.stream(question):
+        for entry in batch:
+            if await anext(theirs, None) != entry:
+                raise Conflict(f"account {account.name}: entry {entry.sequence} differs")
+        yield batch
+        done += len(batch)
+        told(f"comparing {account.name}", done, head.sequence)
 
 
 async def _heads(store: Transferable) -> list[tuple[Account, Head]]:

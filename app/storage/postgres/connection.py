@@ -19,6 +19,15 @@ CONNECT_SECONDS = 10.0
 _STATEMENTS = 512
 """Prepared statements kept by a connection."""
 
+_LOST = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.InternalClientError,  # what the driver says where a connection broke off between two messages
+    OSError,
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -132,9 +141,7 @@ def lost(error: BaseException) -> bool:
     """Whether the connection is gone, or never came to be: what was not committed on it is undone."""
     if isinstance(error, asyncpg.InterfaceError):
         return not isinstance(error, ValueError)  # parameters of the wrong type are an InterfaceError too
-    return isinstance(
-        error, (asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError, asyncpg.AdminShutdownError, OSError)
-    )
+    return isinstance(error, _LOST)
 
 
 @contextmanager

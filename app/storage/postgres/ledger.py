@@ -13,7 +13,6 @@ from app.domain.errors import NotFound
 from app.domain.period import Period
 from app.ports import Head
 from app.question.filters import Filters
-from app.question.fold import fold
 from app.question.groups import Grouped, Groups
 from app.question.records import Records
 from app.question.rows import Rows
@@ -121,13 +120,12 @@ class PostgresLedger:
     async def groups(self, question: Groups) -> Grouped:
         scope = question.scope
         timeline = await self._timeline(scope.account_id, scope.as_of)
-        cells = []
+        rows: list[Any] = []
         for statement, values in self._cells.parts(question):
             period = Period(values.get("start"), values.get("end"))
             for window in runs(timeline.windows(0, scope.as_of, period)):
-                rows = await self._readers.fetch(statement, values | window.values())
-                cells += [self._cells.cell(row, question) for row in rows]
-        return fold(cells, question)
+                rows += await self._readers.fetch(statement, values | window.values())
+        return await self._cells.folded(rows, question)
 
     async def records(self, question: Records) -> list[Record]:
         if question.ids == ():
