@@ -45,6 +45,8 @@ def import_file_command(
     chosen = named(format_)
     if rejects is not None and file != STDIN and rejects.resolve() == Path(file).resolve():
         raise typer.BadParameter("would overwrite the file that is imported", param_hint="--rejects")
+    if rejects is not None and not rejects.absolute().parent.is_dir():
+        raise typer.BadParameter(f"cannot be written: there is no folder {rejects.parent}", param_hint="--rejects")
     kept = None if rejects is None else _Kept(rejects)
     summary = Summary()
 

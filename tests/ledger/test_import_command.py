@@ -129,6 +129,7 @@ def test_a_file_that_breaks_off_tells_what_was_recorded_before(desk: Desk) -> No
     [
         (("nowhere.csv",), "cannot be read: No such file or directory"),
         (("{file}", "--rejects", "{file}"), "would overwrite the file that is imported"),
+        (("{file}", "--rejects", "{file}/rejects.csv"), "cannot be written: there is no folder"),
         (("{file}", "--kind", "xlsx"), "is not one of 'csv', 'jsonl', 'json'"),
     ],
 )
