@@ -16,7 +16,7 @@ from sqlalchemy import create_engine
 
 from app.domain.errors import Unavailable
 from app.storage import migrations
-from app.storage.migrations import REVISIONS, current, upgrade
+from app.storage.migrations import REVISIONS, current, move, upgrade
 from app.storage.sql.tables import Shared
 from app.storage.sqlite import open_sqlite
 from app.storage.sqlite.dialect import Own
@@ -69,6 +69,27 @@ def test_migrating_twice_changes_nothing(tmp_path: Path) -> None:
     upgrade(url)
     assert current(url) == REVISIONS[-1]
     assert told(tmp_path / "ledger.db") == before
+
+
+async def test_a_file_of_every_older_version_is_brought_up_to_date_when_it_is_opened(tmp_path: Path) -> None:
+    for older in REVISIONS[:-1]:
+        file = tmp_path / f"{older}.db"
+        await asyncio.to_thread(move, f"sqlite:///{file}", older)
+        connection = sqlite3.connect(file)
+        connection.execute("INSERT INTO accounts (name, created_at) VALUES ('acme', 0)")
+        connection.commit()
+        connection.close()
+        store = await open_sqlite(file)
+        await store.ready()
+        assert [account.name for account in await store.accounts()] == ["acme"]
+        await store.close()
+        assert told(file) == told(await asyncio.to_thread(newest, tmp_path))
+
+
+def newest(folder: Path) -> Path:
+    """A file that was made by this version."""
+    upgrade(f"sqlite:///{folder}/newest.db")
+    return folder / "newest.db"
 
 
 async def test_what_was_written_is_there_when_the_file_is_opened_again(file: Path) -> None:
