@@ -1,0 +1,1 @@
+"""What is particular to PostgreSQL: partitions, locks, plans, connections that break."""
