@@ -247,5 +247,5 @@ def test_rest_and_graphql_agree_on_every_value(gateway: Gateway, seed: int) -> N
     found = gateway.served.run(compare(gateway, seed, CHUNK), timeout=110)
 
     # Questions about nothing agree easily: most are about something.
-    assert sum(found.values()) > CHUNK * 0.6
+    assert sum(found.values()) > CHUNK * 0.5
     assert set(found) == {"activities", "usageLedger", "usageSummary"}

@@ -49,6 +49,8 @@ MALFORMED = (
     ("activities", "limit=1&limit=2", "limit: is given more than once"),
     ("activities", "cursor=0", "cursor: must be a whole number from 1"),
     ("usage-ledger", "cursor=000", "cursor: must be a whole number from 1"),
+    ("usage-ledger", "cursor=9223372036854775808", "cursor: must be at most 9223372036854775807"),
+    ("usage-ledger", "cursor=" + "9" * 30, "cursor: must be at most 9223372036854775807"),
     ("usage-ledger", "cursor=abc", "cursor: must be a whole number from 1"),
     ("usage-ledger", "cursor=5&cursor=5", "cursor: is given more than once"),
     ("activities", "from=yesterday", "from: is not an RFC 3339 date and time, such as 2026-04-01T00:00:00Z"),
@@ -86,7 +88,7 @@ MALFORMED = (
     (
         "usage-summary",
         "bucket=1h&from=1900-01-01&to=2026-01-01",
-        "bucket: cuts the period into more than 100,000 buckets; name a shorter period",
+        "bucket: cuts the period into more than 25,000 buckets; name a shorter one with from and to",
     ),
     ("license-audit", "", "license_id: is missing: which one is the report about?"),
     ("license-audit", "license_id=l1&license_id=l2", "license_id: names several; the report is about one"),

@@ -33,10 +33,13 @@ def read(query: Iterable[tuple[str, str]], route: ReadRoute) -> Asked:
     }
     parameters = understood(given, route)
     cursor, limit, as_of = (_single(own, name) for name in ("cursor", "limit", "as_of"))
+    below = None if cursor is None else _whole("cursor", cursor)
+    if below is not None and below > LARGEST_SEQUENCE:
+        raise InvalidQuery("cursor", f"must be at most {LARGEST_SEQUENCE}")
     return Asked(
         parameters,
         DEFAULT_ROWS if limit is None else min(_whole("limit", limit), MOST_ROWS),
-        None if cursor is None else _whole("cursor", cursor),
+        below,
         None if as_of is None else parse_as_of(as_of),
     )
 
@@ -63,7 +66,8 @@ def _single(given: dict[str, list[str]], name: str) -> str | None:
 
 
 def _whole(name: str, text: str) -> int:
-    """A whole number from 1 to what a sequence can be at most; one beyond that says the same as the greatest."""
-    if not (text.isascii() and text.isdigit()) or not text.strip("0"):
+    """A whole number from 1; beyond what a sequence can be, all are told as the one after it."""
+    digits = text.lstrip("0")
+    if not (text.isascii() and text.isdigit()) or not digits:
         raise InvalidQuery(name, "must be a whole number from 1")
-    return min(int(text), LARGEST_SEQUENCE) if len(text) < 20 else LARGEST_SEQUENCE
+    return min(int(digits), LARGEST_SEQUENCE + 1) if len(digits) < 20 else LARGEST_SEQUENCE + 1

@@ -85,4 +85,6 @@ def _filter(schema: dict[str, Any]) -> dict[str, Any]:
 
 def download_content() -> dict[str, Any]:
     """The content of a download, by format."""
-    return {each.content_type: {"schema": {"type": "string", "format": "binary"}} for each in FORMATS}
+    binary = {"type": "string", "format": "binary"}
+    sections = {"type": "object", "description": "The report's sections, each a list of rows.", "required": ["sections"]}
+    return {each.content_type: {"schema": sections if each.name == DEFAULT_FORMAT else binary} for each in FORMATS}

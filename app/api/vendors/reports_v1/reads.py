@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
 from app.api import openapi
+from app.api.body import query_items
 from app.api.envelope import success
 from app.api.identity import caller
 from app.api.services import services_of
@@ -74,7 +75,7 @@ def _summary(report: Report, route: ReadRoute) -> _Endpoint:
 async def _open(request: Request, principal: Principal, route: ReadRoute) -> tuple[Asked, Opened]:
     # Said again inside, where it cannot be forgotten; said here so that a caller without the scope hears of nothing else.
     principal.require(Permission.REPORT_READ)
-    asked = read(request.query_params.multi_items(), route)
+    asked = read(query_items(request.scope), route)
     try:
         return asked, await open_ledger(services_of(request.scope).store, principal, asked.as_of)
     except InvalidQuery as error:

@@ -1,0 +1,1 @@
+"""What schemathesis is told of the gateway."""
