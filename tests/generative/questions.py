@@ -1,4 +1,7 @@
-"""Random questions of every kind to an account, with the values that its life is made of."""
+"""Random questions of every kind to an account, with the values that its life is made of.
+
+They come from a seed rather than from strategies of their own: that is many times faster, and each is as likely as the next.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from random import Random
 from typing import Any
 
-from hypothesis import strategies as st
-
-from app.domain.catalogue import LINKED_KINDS
+from app.domain.catalogue import LINKED_KINDS, RecordKind
 from app.domain.entry import EntryKind
 from app.domain.period import Granularity, Period, cut
 from app.ports import Store
@@ -20,22 +22,10 @@ from app.question.records import Records
 from app.question.rows import Rows
 from app.question.scope import Scope
 from tests.events import START
-from tests.generative.worlds import (
-    ACTIONS,
-    CURRENCIES,
-    IDS,
-    SOURCES,
-    TEXTS,
-    UNITS,
-    few_of,
-    ids,
-    kinds_of_records,
-    moments,
-    perhaps,
-)
+from tests.generative.worlds import ACTIONS, CURRENCIES, HOURS, IDS, SOURCES, TEXTS, UNITS
 
 _VALUES: dict[str, list[Any]] = {
-    **{dimension.value: [*IDS, "unknown"] for dimension in Dimension},
+    **{dimension.value: [*IDS[:2], *IDS, "unknown"] for dimension in Dimension},
     "action": [*ACTIONS, "license.issued", "customer.updated"],
     "source": [*SOURCES, "gateway"],
     "request_id": ["r1", "r2"],
@@ -43,25 +33,13 @@ _VALUES: dict[str, list[Any]] = {
     "status_code": [200, 404, 500],
 }
 assert _VALUES.keys() == {each.name for each in fields(Filters)} - {"period"}
-
-
-sequences = st.integers(0, 12) | st.just(99)
-ends = st.tuples(perhaps(moments), perhaps(moments)).filter(lambda pair: None in pair or pair[0] < pair[1])
-periods = st.just(Period()) | st.just(Period()) | ends.map(lambda pair: Period(*pair))
-terms = few_of(
-    {name: st.lists(st.sampled_from(values), min_size=1, max_size=3).map(tuple) for name, values in _VALUES.items()}, 2
-)
-filters = st.builds(lambda period, said: Filters(period, **said), periods, terms)
-
-not_indexed = few_of({name: st.just((_VALUES[name][0],)) for name in ("action", "source", "result_class")}, 1).map(
-    lambda said: Filters(**said)
-)
-"""Conditions of which no engine has an index: most entries fulfil them."""
+_ZONES = ["UTC", "Europe/Berlin", "Asia/Kathmandu", "America/St_Johns"]
+_INSTANTS = [START + timedelta(hours=hours) for hours in HOURS]
 
 
 @dataclass(frozen=True)
 class Question:
-    """A question without its account."""
+    """A question without its account: what is asked, as of which sequence, and how."""
 
     asks: str
     as_of: int
@@ -70,6 +48,112 @@ class Question:
     def ask(self, store: Store, account_id: int) -> Awaitable[Any]:
         """Ask that store's account of the id."""
         return _ASKS[self.asks](store, Scope(account_id, self.as_of), **self.stated)
+
+
+def some_question(chance: Random, length: int) -> Question:
+    """Any question to a ledger of that length."""
+    asks = chance.choice(
+        ["rows", "rows", "rows", "stream", "count", "extent", "sequence_at", "groups", "groups", "records", "records"]
+    )
+    as_of = chance.choice([length, chance.randint(0, length + 1)])
+    return Question(asks, as_of, _STATED[asks](chance, length))
+
+
+def _perhaps(chance: Random, percent: int, stated: dict[str, Callable[[], Any]]) -> dict[str, Any]:
+    """Each of these with that likelihood."""
+    return {name: value() for name, value in stated.items() if chance.randrange(100) < percent}
+
+
+def _filters(chance: Random) -> Filters:
+    terms = {
+        name: tuple(chance.choices(_VALUES[name], k=chance.randint(1, 3)))
+        for name in chance.sample(sorted(_VALUES), chance.choice([0, 0, 1, 1, 2]))
+    }
+    return Filters(_period(chance), **terms)
+
+
+def _period(chance: Random) -> Period:
+    start, end = sorted(chance.sample(_INSTANTS, 2))
+    return chance.choice([Period(), Period(), Period(start), Period(None, end), Period(start, end)])
+
+
+def _walk(chance: Random, length: int) -> dict[str, Any]:
+    often: dict[str, Callable[[], Any]] = {
+        "filters": lambda: _filters(chance),
+        "descending": lambda: chance.choice([True, False]),
+        "above": lambda: chance.randint(0, length // 2),
+        "below": lambda: chance.randint(length // 2, length + 2),
+        "limit": lambda: chance.randint(0, 6),
+    }
+    seldom: dict[str, Callable[[], Any]] = {
+        "kinds": lambda: frozenset(chance.sample(list(EntryKind), chance.randint(0, 4))),
+        "corrections_only": lambda: chance.choice([True, False]),
+    }
+    return _perhaps(chance, 50, often) | _perhaps(chance, 15, seldom)
+
+
+def _totals(chance: Random, length: int) -> dict[str, Any]:
+    order = GroupOrder(
+        chance.choice(list(Measure)),
+        chance.choice([True, False]),
+        chance.choice([None, *UNITS]),
+        chance.choice([None, *CURRENCIES]),
+    )
+    by = tuple(chance.sample(list(Dimension), chance.randint(0, 3)))
+    stated = _perhaps(
+        chance,
+        50,
+        {
+            "filters": lambda: _filters(chance),
+            "limit": lambda: chance.randint(0, 4),
+            "from_end": lambda: True,
+            "fill": lambda: True,
+            "buckets": lambda: _cut(chance),
+        },
+    )
+    edges = stated["buckets"].edges[:-1] if "buckets" in stated else [None]
+
+    def place() -> Place:
+        numbers, moments = [Decimal(chance.randint(-3, 9)), None], [chance.choice(_INSTANTS), None]
+        value = {Measure.KEY: [None], Measure.EVENTS: [chance.randint(-1, 3)], Measure.QUANTITY: numbers, Measure.CHARGE: numbers}
+        keys = tuple(chance.choice([*IDS, None]) for _ in by)
+        return Place(chance.choice(value.get(order.measure, moments)), chance.choice(edges), keys)
+
+    return {"by": by, "order": order} | stated | _perhaps(chance, 25, {"after": place, "before": place})
+
+
+def _cut(chance: Random) -> Any:
+    start = chance.choice([START - timedelta(hours=84, minutes=7), *_INSTANTS])
+    length = timedelta(days=chance.choice([0.1, 1, 4.5]))
+    return cut(Period(start, start + length), chance.choice(list(Granularity)), chance.choice(_ZONES))
+
+
+def _described(chance: Random, length: int) -> dict[str, Any]:
+    kinds = [RecordKind.CUSTOMER, RecordKind.LICENSE, *RecordKind]
+    bounds: dict[str, Callable[[], Any]] = {
+        "ids": lambda: tuple(chance.choices([*IDS, "unknown"], k=chance.randint(0, 4))),
+        "after": lambda: chance.choice(IDS),
+        "before": lambda: chance.choice(IDS),
+        "limit": lambda: chance.randint(0, 3),
+        "descending": lambda: True,
+    }
+    conditions: dict[str, Callable[[], Any]] = {f"{kind}_id": lambda: chance.choice(IDS[:3]) for kind in LINKED_KINDS}
+    conditions["name"] = lambda: chance.choice(TEXTS)
+    name = chance.choice(sorted(conditions))
+    condition = {name: conditions[name]()} if chance.randrange(3) == 0 else {}
+    return {"kind": chance.choice(kinds)} | condition | _perhaps(chance, 20, bounds)
+
+
+_STATED: dict[str, Callable[[Random, int], dict[str, Any]]] = {
+    "rows": _walk,
+    "stream": _walk,
+    "count": _walk,
+    "extent": lambda chance, length: {"filters": _filters(chance)},
+    "sequence_at": lambda chance, length: {"moment": chance.choice([*_SEEN, datetime.max.replace(tzinfo=UTC)])},
+    "groups": _totals,
+    "records": _described,
+}
+_SEEN = [START + timedelta(seconds=seconds) for seconds in (-1, 0, 0.000001, 3, 6)]
 
 
 async def _rows(store: Store, scope: Scope, **stated: Any) -> Any:
@@ -109,80 +193,3 @@ _ASKS: dict[str, Callable[..., Awaitable[Any]]] = {
     "groups": _groups,
     "records": _records,
 }
-
-_kinds = perhaps(st.frozensets(st.sampled_from(EntryKind)))
-_bounds = {"above": sequences, "below": sequences, "limit": st.integers(0, 6), "descending": st.booleans()}
-_walks = few_of({"filters": filters | not_indexed, "kinds": _kinds, "corrections_only": st.booleans(), **_bounds}, 3)
-
-_orders = st.builds(
-    GroupOrder, st.sampled_from(Measure), st.booleans(), perhaps(st.sampled_from(UNITS)), perhaps(st.sampled_from(CURRENCIES))
-)
-_cuts = st.builds(
-    lambda start, days, granularity, zone: cut(Period(start, start + timedelta(days=days)), granularity, zone),
-    st.just(START - timedelta(hours=84, minutes=7)) | moments,
-    st.sampled_from([0.1, 1, 4.5]),
-    st.sampled_from(Granularity),
-    st.sampled_from(["UTC", "Europe/Berlin", "Asia/Kathmandu", "America/St_Johns"]),
-)
-
-
-@st.composite
-def _totals(draw: st.DrawFn) -> dict[str, Any]:
-    stated: dict[str, Any] = {
-        "by": tuple(draw(st.lists(st.sampled_from(Dimension), max_size=3, unique=True))),
-        "order": draw(_orders),
-        "filters": draw(st.just(Filters()) | filters),
-        "limit": draw(perhaps(st.integers(0, 4))),
-        "from_end": draw(st.booleans()),
-    }
-    buckets = stated["buckets"] = draw(perhaps(_cuts))
-    stated["fill"] = draw(st.booleans())
-    values: dict[Measure, st.SearchStrategy[Any]] = {
-        Measure.KEY: st.none(),
-        Measure.EVENTS: st.integers(-1, 3),
-        Measure.QUANTITY: perhaps(st.integers(-3, 9).map(Decimal)),
-        Measure.CHARGE: perhaps(st.integers(-3, 9).map(Decimal)),
-        Measure.FIRST_USE: perhaps(moments),
-        Measure.LAST_USE: perhaps(moments),
-    }
-    for name in ("after", "before"):
-        if draw(st.integers(0, 3)) == 0:
-            stated[name] = Place(
-                draw(values[stated["order"].measure]),
-                None if buckets is None else draw(st.sampled_from(buckets.edges[:-1])),
-                tuple(draw(st.lists(perhaps(st.sampled_from(IDS)), min_size=len(stated["by"]), max_size=len(stated["by"])))),
-            )
-    return stated
-
-
-_described = few_of(
-    {
-        "ids": st.lists(st.sampled_from([*IDS, "unknown"]), max_size=4).map(tuple),
-        "name": st.sampled_from(TEXTS),
-        **{f"{kind}_id": ids for kind in LINKED_KINDS},
-        "after": st.sampled_from(IDS),
-        "before": st.sampled_from(IDS),
-        "descending": st.booleans(),
-        "limit": st.integers(0, 3),
-    },
-    2,
-)
-_when = st.sampled_from([START + timedelta(seconds=seconds) for seconds in (-1, 0, 1, 3, 6)]) | st.just(
-    datetime.max.replace(tzinfo=UTC)
-)
-
-
-def _question(asks: str, stated: st.SearchStrategy[dict[str, Any]]) -> st.SearchStrategy[Question]:
-    return st.builds(Question, st.just(asks), sequences, stated)
-
-
-questions = st.one_of(
-    _question("rows", _walks),
-    _question("stream", _walks),
-    _question("count", _walks),
-    _question("extent", st.fixed_dictionaries({"filters": filters})),
-    _question("sequence_at", st.fixed_dictionaries({"moment": _when})),
-    _question("groups", _totals()),
-    _question("rows", st.fixed_dictionaries({"filters": not_indexed}, optional=_bounds)),
-    _question("records", st.builds(lambda kind, said: {"kind": kind, **said}, kinds_of_records, _described)),
-)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -196,6 +197,26 @@ async def test_a_bucket_is_what_its_edges_select(world: World, granularity: Gran
         alone = (await world.store.groups(Groups(world.scope, Filters(within)))).total
         alone.bucket = start
         assert group == alone
+
+
+@pytest.mark.parametrize("granularity", Granularity)
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "America/Santiago"])
+async def test_an_instant_on_an_edge_belongs_to_the_bucket_that_it_begins(
+    store: Store, account: Account, admin: Principal, rules: Rules, granularity: Granularity, zone: str
+) -> None:
+    # Clocks change in Berlin on 29 March and in Santiago on 5 April: those days are unlike their neighbours.
+    period = Period(datetime.fromisoformat("2026-03-28T01:30:00Z"), datetime.fromisoformat("2026-04-05T22:30:00Z"))
+    buckets = cut(period, granularity, zone)
+    inner = buckets.edges[1:-1][:40]
+    moments = [moment for edge in inner for moment in (edge - timedelta.resolution, edge)]
+    ahead = Rules(max_future=timedelta(days=400), clock=rules.clock)
+    await record(store, admin, [usage(occurred_at=moment) for moment in moments], rules=ahead)
+
+    grouped = await store.groups(Groups(await live(store, account), buckets=buckets))
+
+    # An inner edge begins a bucket, and the instant before it is the last of the bucket before.
+    expected = Counter(inner) + Counter(buckets.edges[: len(inner)])
+    assert {group.bucket: group.events for group in grouped.groups} == expected
 
 
 async def test_an_entry_outside_of_all_buckets_is_not_counted(world: World) -> None:
