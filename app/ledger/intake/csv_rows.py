@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 import csv
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 
 from app.domain.errors import InvalidBody, InvalidEvent
@@ -107,7 +107,7 @@ class CsvReader:
             self._marked = True
             cells = cells[:-1]
         if len(set(cells)) != len(cells):
-            twice = next(name for name in cells if cells.count(name) > 1)
+            [(twice, _)] = Counter(cells).most_common(1)
             raise InvalidBody(f"the header of the CSV text has the column {twice[:64]!r} twice")
         self.columns = tuple(cells)
 
