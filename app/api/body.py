@@ -1,12 +1,13 @@
-"""Reading request bodies: no more than their bound, and JSON in which no number becomes a float."""
+"""Reading what callers send: bodies no larger than their bound, JSON without floats, query strings that are UTF-8."""
 
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import parse_qsl
 
-from starlette.types import Message, Receive
+from starlette.types import Message, Receive, Scope
 
-from app.domain.errors import InvalidBody, PayloadTooLarge
+from app.domain.errors import InvalidBody, InvalidQuery, PayloadTooLarge
 from app.ledger.exact_json import Unreadable, read_json
 
 
@@ -23,6 +24,17 @@ def bounded(receive: Receive, largest: int) -> Receive:
         return message
 
     return receive_bounded
+
+
+def query_items(scope: Scope) -> list[tuple[str, str]]:
+    """The names and values of the query string, in order. Raises InvalidQuery for what is not UTF-8.
+
+    Read leniently, every byte that is none would become the same character, and different senders the same one.
+    """
+    try:
+        return parse_qsl(scope["query_string"].decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=5_000)
+    except ValueError:  # UnicodeDecodeError is one
+        raise InvalidQuery("", "the query string is not percent-encoded UTF-8, or has more than 5,000 parameters") from None
 
 
 def exact_json(data: str | bytes) -> Any:

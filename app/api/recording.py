@@ -13,6 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
+from app.api.body import query_items
 from app.api.envelope import failure, success
 from app.api.errors import STATUSES, UNSUPPORTED_MEDIA_TYPE
 from app.api.identity import caller
@@ -76,8 +77,8 @@ class RecordedAnswer(BaseModel):
     meta: Meta
 
 
+# Of an item nothing is required: one that cannot be recorded is told apart in the answer, and keeps no other from being.
 _EVENT: dict[str, Any] = {
-    "type": "object",
     "description": f"In the format `{DEFAULT}`, one or more of: {', '.join(sorted(FIELDS))}. Numbers may be strings.",
 }
 _OPERATION = operation(
@@ -100,7 +101,9 @@ _OPERATION = operation(
         "required": True,
         "description": f"At most {MOST_ITEMS:,} items and {LARGEST_BODY >> 20} MiB inflated; `Content-Encoding: gzip` is taken.",
         "content": {
-            "application/json": {"schema": {"oneOf": [{"type": "array", "items": _EVENT, "maxItems": MOST_ITEMS}, _EVENT]}},
+            "application/json": {
+                "schema": {"oneOf": [{"type": "array", "items": _EVENT, "maxItems": MOST_ITEMS}, {**_EVENT, "type": "object"}]}
+            },
             "application/x-ndjson": {"schema": {"type": "string", "description": "One item a line."}},
         },
     },
@@ -205,7 +208,7 @@ def _told(format_: Format, outcomes: list[Outcome]) -> orjson.Fragment:
 
 def _asked(request: Request) -> tuple[Format, str | None]:
     given: dict[str, str] = {}
-    for name, value in request.query_params.multi_items():
+    for name, value in query_items(request.scope):
         if name not in ("format", "source"):
             raise InvalidQuery(name[:64], "is not known here; known are format, source")
         if name in given:

@@ -18,7 +18,7 @@ from app.bootstrap import open_artifacts
 from app.cli.asking import AsOfOption, Given, as_of_asked, asks, kind_argument
 from app.cli.keys import AccountOption, JsonOption
 from app.cli.session import Session, run
-from app.domain.errors import Unavailable
+from app.domain.errors import AlreadyExists, Unavailable
 from app.domain.export import Export
 from app.domain.instant import format_instant
 from app.exports.downloads import opened
@@ -34,6 +34,7 @@ def export_command(
     given: Given,
     format: Annotated[str, typer.Option("--format", help=f"One of: {', '.join(each.name for each in FORMATS)}.")] = "json",
     as_of: AsOfOption = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Put it in the place of a file that exists.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Freeze a report as of now, or of an earlier point, and write its file. The ledger records both."""
@@ -66,6 +67,8 @@ def export_command(
             file.write(chunk)
         return export
 
+    if out.exists() and not overwrite:
+        raise AlreadyExists(f"{out} exists; --overwrite puts the export in its place")
     # Opened first, so that a place that cannot be written is found out before anything is recorded.
     with _written(out) as file:
         export = run(body)

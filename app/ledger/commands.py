@@ -166,6 +166,8 @@ async def amend(
     for name in ("id", "source"):
         if name in changes:
             raise InvalidEvent(name, "cannot be amended: it is what makes the event this one")
+    if not changes:
+        raise InvalidEvent("changes", "is empty: what should the event say instead?")
     if "actor" in changes:
         raise InvalidEvent("actor", "of a correction is whoever corrects; it is no change to the event")
     return await _correct(store, principal, ref, changes, rules, reason, actor, expected_version)

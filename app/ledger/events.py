@@ -17,7 +17,7 @@ from app.domain.catalogue import LONGEST_ID, RecordKind
 from app.domain.decimal import parse_decimal
 from app.domain.entry import Content, Entry, EntryKind
 from app.domain.errors import InvalidEvent
-from app.domain.instant import as_utc, parse_instant
+from app.domain.instant import EPOCH, as_utc, parse_instant
 
 DEFAULT_SOURCE = "default"
 DEFAULT_ACTION = "usage.consumed"
@@ -179,9 +179,9 @@ def _content(
         request_id=said("request_id"),
         transaction_id=said("transaction_id"),
         quantity=quantity,
-        unit=said("unit") if quantity is not None else None,
+        unit=said("unit"),
         charge=charge,
-        currency=currency if charge is not None else None,
+        currency=currency,
         result_class=result_class,
         status_code=status_code,
         sender_id=said("id"),
@@ -195,6 +195,8 @@ def _occurred_at(value: Any, now: datetime, max_future: timedelta) -> datetime:
     if value is None:
         raise InvalidEvent("occurred_at", "is missing: when did it happen?")
     moment = as_utc(value, "occurred_at") if isinstance(value, datetime) else parse_instant(value, "occurred_at")
+    if moment < EPOCH:
+        raise InvalidEvent("occurred_at", "lies before 1970")
     if moment > now + max_future:
         raise InvalidEvent("occurred_at", f"lies more than {_spoken(max_future)} in the future")
     return moment

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import threading
+from collections import Counter
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -72,8 +73,8 @@ class Decoder:
     def _object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         made = dict(pairs)
         if len(made) != len(pairs):
-            names = [name for name, _ in pairs]
-            twice = next(name for name in names if names.count(name) > 1)
+            # Counted once over: looking each name up among all the others would take the square of their number.
+            [(twice, _)] = Counter(name for name, _ in pairs).most_common(1)
             self.fault = f"has the key {shown(twice)} twice"
         return made
 

@@ -12,7 +12,11 @@ from decimal import Decimal
 from typing import Any
 
 from app.domain.decimal import unscaled
+from app.domain.errors import InvalidQuery
 from app.question.groups import CurrencyTotal, Group, Grouped, Groups, Measure, Place, UnitTotal
+
+MOST_FILLED = 100_000
+"""Groups that filling may make."""
 
 
 @dataclass(slots=True)
@@ -90,6 +94,9 @@ def fold(cells: Iterable[Cell], question: Groups) -> Grouped:
         total.add(cell)
     if question.fill and question.buckets is not None:
         combinations = {dimensions for _, dimensions in sums} or ({()} if not question.by else set())
+        if len(combinations) * len(question.buckets.edges) > MOST_FILLED:
+            told = f"{len(combinations):,} combinations of values in {len(question.buckets.edges) - 1:,} buckets"
+            raise InvalidQuery("fill", f"would tell {told}, more than {MOST_FILLED:,}; name a shorter period or longer buckets")
         for edge in question.buckets.edges[:-1]:
             for dimensions in combinations:
                 sums.setdefault((edge, dimensions), _Sums())
@@ -122,22 +129,22 @@ def place(group: Group, question: Groups) -> Place:
     return Place(_value(group, question), group.bucket, group.dimensions)
 
 
-def scalar_quantity(group: Group) -> Decimal | None:
+def only_unit(group: Group) -> UnitTotal | None:
     """The group's quantity where it has one unit only; None where units are mixed or nothing was measured.
 
-    A unit of which nothing stands any more mixes nothing: an amended unit leaves a zero behind, and one scalar.
+    A unit of which nothing stands any more mixes nothing: an amended unit leaves a zero behind, and one quantity.
     """
     standing = [each for each in group.quantities if each.events] or group.quantities
-    return standing[0].quantity if len(standing) == 1 else None
+    return standing[0] if len(standing) == 1 else None
 
 
-def scalar_charge(group: Group) -> Decimal | None:
+def only_currency(group: Group) -> CurrencyTotal | None:
     """The group's charge where it has one currency only; None where currencies are mixed or nothing was charged.
 
     A currency of which nothing stands any more mixes nothing.
     """
     standing = [each for each in group.charges if each.events] or group.charges
-    return standing[0].charge if len(standing) == 1 else None
+    return standing[0] if len(standing) == 1 else None
 
 
 def _value(group: Group, question: Groups) -> int | Decimal | datetime | None:
@@ -153,11 +160,13 @@ def _value(group: Group, question: Groups) -> int | Decimal | datetime | None:
             return group.last_use
         case Measure.QUANTITY:
             if order.unit is None:
-                return scalar_quantity(group)
+                only = only_unit(group)
+                return None if only is None else only.quantity
             return next((each.quantity for each in group.quantities if each.unit == order.unit), None)
         case Measure.CHARGE:
             if order.currency is None:
-                return scalar_charge(group)
+                alone = only_currency(group)
+                return None if alone is None else alone.charge
             return next((each.charge for each in group.charges if each.currency == order.currency), None)
 
 

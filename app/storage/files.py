@@ -118,7 +118,7 @@ def _open(path: Path, mode: str) -> BinaryIO:
 
 
 def _prepare(folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # what people used is nobody else's business on this machine
     for aside in folder.glob(f"{_ASIDE}*"):
         # Another process of this store may be writing one now: what it writes is young.
         with contextlib.suppress(OSError):

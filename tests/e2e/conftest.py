@@ -33,9 +33,9 @@ def token(product: Product, demo: Server) -> str:
     return (product.folder / "demo-token").read_text()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def browser() -> Iterator[Browser]:
-    """A headless Chromium, the system's own."""
+    """A headless Chromium, the system's own. Not kept between tests: while it runs, its driver's event loop is the thread's."""
     path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if path is None:
         pytest.fail("these tests drive a Chromium: on Debian and Ubuntu, sudo apt-get install chromium")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -12,11 +13,14 @@ from sqlalchemy import BigInteger, ColumnElement, and_, bindparam, func, literal
 from app.domain.entry import EntryKind
 from app.domain.period import Period
 from app.question.filters import Filters
-from app.question.fold import Cell
-from app.question.groups import Groups
+from app.question.fold import Cell, fold
+from app.question.groups import Grouped, Groups
 from app.storage.sql.conditions import Shape, conditions, gathering_lead, shape_of, values_of
 from app.storage.sql.dialect import Cut, Dialect, Statement, compile_statement
 from app.storage.sql.tables import reversals
+
+FEW = 500
+"""Cells that are made into groups at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,15 @@ class CellReads:
             period = _common(question.filters.period, cut.period)
             if period is not None:
                 yield self._part(question.filters.within(period), by, cut, scope)
+
+    async def folded(self, rows: Sequence[Sequence[Any]], question: Groups) -> Grouped:
+        """The groups that the cells in these rows make, without keeping everybody else waiting where they are many."""
+
+        def made() -> Grouped:
+            return fold((self.cell(row, question) for row in rows), question)
+
+        # A few cells take less than handing them to a thread does.
+        return made() if len(rows) < FEW and not question.fill else await asyncio.to_thread(made)
 
     def cell(self, row: Sequence[Any], question: Groups) -> Cell:
         """The cell that a row holds."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
 from pathlib import Path
@@ -47,6 +48,8 @@ def prepare_file(path: Path) -> None:
     """Make the file and its tables, or bring an older one up to date. Raises Unavailable where that cannot be."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        # For its owner only, and with it the files that SQLite puts beside it.
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         connection = connect(path)
         try:
             _use_log(connection)

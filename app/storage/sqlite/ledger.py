@@ -12,7 +12,6 @@ from app.domain.entry import Entry, EntryKind
 from app.domain.errors import NotFound
 from app.ports import Head
 from app.question.filters import Filters
-from app.question.fold import fold
 from app.question.groups import Grouped, Groups
 from app.question.records import Records
 from app.question.rows import Rows
@@ -130,10 +129,10 @@ class SqliteLedger:
         return None if first is None else (self._dialect.moment(first), self._dialect.moment(last))
 
     async def groups(self, question: Groups) -> Grouped:
-        cells = []
+        rows: list[Any] = []
         for statement, values in self._cells.parts(question):
-            cells += [self._cells.cell(row, question) for row in await self._readers.fetch(statement, values)]
-        return fold(cells, question)
+            rows += await self._readers.fetch(statement, values)
+        return await self._cells.folded(rows, question)
 
     async def records(self, question: Records) -> list[Record]:
         if question.ids == ():
