@@ -16,7 +16,7 @@ from app.domain.period import Buckets, Granularity, Period, cut, zone_named
 from app.ports import Ledger
 from app.question import cursor
 from app.question.filters import Filters
-from app.question.fold import place, scalar_charge, scalar_quantity
+from app.question.fold import only_currency, only_unit, place
 from app.question.groups import Dimension, Group, Grouped, GroupOrder, Groups, Measure, Place
 from app.reports.report import Opened, PageRequest, Section, column, columns_of
 
@@ -196,14 +196,14 @@ def group_rows(into: Tables, summary: Summary) -> Iterator[tuple[Section, Sequen
 
 
 def _group_row(group: Group, keys: dict[str, Any]) -> GroupRow:
-    quantity, charge = scalar_quantity(group), scalar_charge(group)
+    quantity, charge = only_unit(group), only_currency(group)
     return GroupRow(
         **keys,
         events=group.events,
-        quantity=quantity,
-        unit=group.quantities[0].unit if quantity is not None else None,
-        charge=charge,
-        currency=group.charges[0].currency if charge is not None else None,
+        quantity=None if quantity is None else quantity.quantity,
+        unit=None if quantity is None else quantity.unit,
+        charge=None if charge is None else charge.charge,
+        currency=None if charge is None else charge.currency,
         first_use=group.first_use,
         last_use=group.last_use,
     )

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from app.domain.decimal import ONE
 from app.domain.period import Granularity, Period, cut
-from app.question.fold import Cell, fold, place, scalar_charge, scalar_quantity
+from app.question.fold import Cell, fold, only_currency, only_unit, place
 from app.question.groups import CurrencyTotal, Dimension, Group, GroupOrder, Groups, Measure, UnitTotal
 from app.question.scope import Scope
 
@@ -80,7 +80,7 @@ def test_what_was_taken_back_stays_as_a_zero() -> None:
     assert fold(cells, by_product()).groups == [Group(None, ("p",), 0, [UnitTotal("call", Decimal(0), 0)])]
 
 
-def test_a_scalar_is_null_where_units_or_currencies_are_mixed() -> None:
+def test_a_group_has_one_quantity_only_where_units_are_not_mixed_and_one_charge_likewise() -> None:
     one = Group(None, (), 1, [UnitTotal(None, Decimal(2), 1)], [CurrencyTotal("EUR", Decimal(3), 1)])
     mixed = Group(
         None,
@@ -89,9 +89,9 @@ def test_a_scalar_is_null_where_units_or_currencies_are_mixed() -> None:
         [UnitTotal("GB", Decimal(2), 1), UnitTotal("MB", Decimal(2), 1)],
         [CurrencyTotal("EUR", Decimal(3), 1), CurrencyTotal("USD", Decimal(3), 1)],
     )
-    assert (scalar_quantity(one), scalar_charge(one)) == (Decimal(2), Decimal(3))
-    assert (scalar_quantity(mixed), scalar_charge(mixed)) == (None, None)
-    assert (scalar_quantity(Group(None, ())), scalar_charge(Group(None, ()))) == (None, None)
+    assert (only_unit(one), only_currency(one)) == (one.quantities[0], one.charges[0])
+    assert (only_unit(mixed), only_currency(mixed)) == (None, None)
+    assert (only_unit(Group(None, ())), only_currency(Group(None, ()))) == (None, None)
 
 
 def test_a_unit_or_currency_of_which_nothing_stands_mixes_nothing() -> None:
@@ -102,12 +102,12 @@ def test_a_unit_or_currency_of_which_nothing_stands_mixes_nothing() -> None:
         [UnitTotal("GB", Decimal(0), 0), UnitTotal("MB", Decimal(2), 1)],
         [CurrencyTotal("EUR", Decimal(3), 1), CurrencyTotal("USD", Decimal(0), 0)],
     )
-    assert (scalar_quantity(amended), scalar_charge(amended)) == (Decimal(2), Decimal(3))
+    assert (only_unit(amended), only_currency(amended)) == (amended.quantities[1], amended.charges[0])
     retracted = Group(None, (), 0, [UnitTotal("GB", Decimal(0), 0)], [CurrencyTotal("EUR", Decimal(0), 0)])
-    assert (scalar_quantity(retracted), scalar_charge(retracted)) == (Decimal(0), Decimal(0))
+    assert (only_unit(retracted), only_currency(retracted)) == (retracted.quantities[0], retracted.charges[0])
     # An original of nothing at all stands all the same.
     zeros = Group(None, (), 2, [UnitTotal("GB", Decimal(0), 1), UnitTotal("MB", Decimal(0), 1)])
-    assert scalar_quantity(zeros) is None
+    assert only_unit(zeros) is None
 
 
 def test_nothing_found_is_no_group_and_a_total_of_nothing() -> None:
