@@ -253,6 +253,9 @@ def _replacement(standing: Entry, changes: Mapping[str, Any], rules: Rules, reas
     stated = fields_of(standing)
     if "additional_data" in changes:
         stated["additional_data"] = None
+    for number, of in (("quantity", "unit"), ("charge", "currency")):
+        if number in changes and changes[number] is None:
+            stated[of] = None  # a number that is taken away takes its unit along, unless that is stated anew
     content = usage(stated | dict(changes), now=rules.clock(), max_future=rules.max_future, source=standing.source)
     if "additional_data" not in changes:
         content.additional_data = standing.additional_data

@@ -86,9 +86,9 @@ def test_ids_that_are_numbers_are_taken_as_texts() -> None:
     assert made(id=10**20).sender_id == "100000000000000000000"
 
 
-def test_a_unit_without_a_quantity_and_a_currency_without_a_charge_say_nothing() -> None:
-    assert made(quantity=None, charge="1", currency="EUR").unit is None
-    assert made(currency="EUR").currency is None
+def test_a_unit_without_a_quantity_and_a_currency_without_a_charge_are_kept_as_they_were_stated() -> None:
+    assert made(quantity=None, charge="1", currency="EUR", unit="GB").unit == "GB"
+    assert made(currency="EUR").currency == "EUR"
 
 
 @pytest.mark.parametrize(
