@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from app.cli import app
 from app.domain.account import Permission
 from app.domain.entry import EntryKind
-from app.domain.errors import GatewayError
+from app.domain.errors import AlreadyExists, GatewayError, NotFound
 from app.ledger.commands import Rules
 from app.question.rows import Rows
 from app.question.scope import Scope
@@ -129,10 +129,14 @@ def test_a_place_that_cannot_be_written_is_found_out_before_anything_is_recorded
     assert acts(place) == []
 
 
-def test_a_file_that_was_there_stays_until_the_new_one_is_whole(place: Path) -> None:
+def test_a_file_that_was_there_stays_until_it_may_be_replaced_and_the_new_one_is_whole(place: Path) -> None:
     (place / "out").write_text("earlier")
-    gateway("export", "license-audit", "--account", "acme", "--out", "out", "--license-id", "l9")
-    assert (place / "out").read_text() == "earlier"
 
-    gateway("export", "license-audit", "--account", "acme", "--out", "out", "--license-id", "l1")
+    kept = gateway("export", "license-audit", "--account", "acme", "--out", "out", "--license-id", "l1")
+    assert isinstance(kept.exception, AlreadyExists)
+    failed = gateway("export", "license-audit", "--account", "acme", "--out", "out", "--license-id", "l9", "--overwrite")
+    assert isinstance(failed.exception, NotFound)
+    assert ((place / "out").read_text(), acts(place)) == ("earlier", [])
+
+    gateway("export", "license-audit", "--account", "acme", "--out", "out", "--license-id", "l1", "--overwrite")
     assert json.loads((place / "out").read_bytes())["report"] == "license_audit"
