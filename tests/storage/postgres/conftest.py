@@ -50,3 +50,9 @@ async def acme(postgres: PostgresStore) -> Account:
 def operator(acme: Account) -> Principal:
     """Who may do everything in it."""
     return caller(acme, Permission.ADMIN)
+
+
+async def seen(outside: asyncpg.Connection, question: str, answer: object) -> None:
+    """Return once the question is answered so."""
+    while await outside.fetchval(question) != answer:
+        await outside.execute("SELECT pg_sleep(0.01)")
