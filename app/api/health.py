@@ -12,7 +12,7 @@ from app.api.envelope import success
 from app.api.openapi import Meta, operation
 from app.api.services import services_of
 from app.domain.errors import Unavailable
-from app.observability import metrics
+from app.observability import counters
 
 router = APIRouter(tags=["System"])
 
@@ -77,4 +77,4 @@ async def readyz(request: Request) -> Response:
 )
 async def counted() -> Response:
     """What is counted and timed, in Prometheus's text format."""
-    return Response(metrics.page(), media_type=metrics.MEDIA_TYPE)
+    return Response(counters.page(), media_type=counters.MEDIA_TYPE)

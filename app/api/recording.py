@@ -30,6 +30,7 @@ from app.ledger.formats import DEFAULT, NAMES, Format, named
 from app.ledger.intake import Inflater, Item, Kind, reader_for
 from app.ledger.outcome import Outcome, Status, tally
 from app.ledger.translation import place_of, prepare_items
+from app.observability.counters import count_items
 
 LARGEST_BODY = 32 * 1024 * 1024
 """Bytes of a body, inflated."""
@@ -137,6 +138,7 @@ async def record_usage_events(request: Request, principal: Annotated[Principal, 
     batch = _Batch(kind, format_, gzip=_ENCODINGS[encoding], rules=services.rules, source=source)
     await _read(request, batch)
     outcomes = await record_prepared(services.store, principal, batch.prepared, rules=services.rules)
+    count_items(tally(outcomes))
     return success(request, await run_in_threadpool(_told, format_, outcomes))
 
 

@@ -8,6 +8,7 @@ import httpx2
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from app.domain.account import Permission
 from tests.vendors.conftest import Gateway
 
 
@@ -67,6 +68,26 @@ def test_calls_are_counted_by_method_route_template_and_status(nobody: httpx2.Cl
         assert after[key] == before.get(key, 0) + 1
     timed = ("gateway_http_request_seconds_count", frozenset({"method": "GET", "route": "/health"}.items()))
     assert after[timed] == before.get(timed, 0) + 1
+
+
+def test_recorded_items_are_counted_by_outcome_at_every_door(gateway: Gateway, nobody: httpx2.Client) -> None:
+    recorder = gateway.served.token(gateway.served.account("counted"), Permission.USAGE_WRITE)
+    items = [{"id": each, "occurred_at": "2026-04-01T09:00:00Z", "quantity": "1"} for each in ("a", "b", "a")] + [{"id": "c"}]
+    mutation = (
+        """mutation { recordUsageEvent(input: {id: "a", occurredAt: "2026-04-01T09:00:00Z", quantity: "2"}) { __typename } }"""
+    )
+
+    before = samples(nobody)
+    with gateway.served.client(recorder) as client:
+        assert client.post("/api/v1/usage-events", json=items).status_code == 200
+        assert "errors" not in client.post("/graphql", json={"query": mutation}).json()
+    after = samples(nobody)
+
+    for outcome, number in {"inserted": 2, "duplicate": 1, "rejected": 1, "conflict": 1}.items():
+        key = ("gateway_recorded_items_total", frozenset({"outcome": outcome}.items()))
+        assert after[key] - before.get(key, 0) == number
+    committed = ("gateway_store_transaction_seconds_count", frozenset[tuple[str, str]]())
+    assert after[committed] - before[committed] >= 2
 
 
 def test_labels_tell_nothing_of_accounts_and_rows(gateway: Gateway, nobody: httpx2.Client) -> None:

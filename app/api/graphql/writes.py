@@ -39,6 +39,7 @@ from app.ledger import catalogue
 from app.ledger.commands import amend, record, retract
 from app.ledger.erasure import erase
 from app.ledger.outcome import Outcome, tally
+from app.observability.counters import count_items
 
 MOST_EVENTS = 100
 """Events that one mutation may bring."""
@@ -50,7 +51,9 @@ _NEEDS_USAGE_WRITE = "Needs the scope `usage:write`."
 async def _record(info: Info, items: Sequence[Any], kind: EntryKind) -> list[Outcome]:
     context = info.context
     events = [stated(each) for each in items]
-    return await record(context.services.store, context.principal, events, rules=context.services.rules, kind=kind)
+    outcomes = await record(context.services.store, context.principal, events, rules=context.services.rules, kind=kind)
+    count_items(tally(outcomes))
+    return outcomes
 
 
 def _upserting(kind: RecordKind) -> Any:

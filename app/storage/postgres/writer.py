@@ -18,6 +18,7 @@ from typing import Any, Generic, TypeVar
 import asyncpg
 
 from app.domain.errors import AlreadyCorrected, Unavailable
+from app.observability import counters
 from app.ports import Transaction
 from app.storage.postgres.appending import Appending
 from app.storage.postgres.connection import lost, meaning
@@ -85,7 +86,8 @@ class Writer:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         queue.append(job)
-        result: T = await job.future
+        with counters.transaction():
+            result: T = await job.future
         return result
 
     async def close(self) -> None:

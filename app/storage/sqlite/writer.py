@@ -19,6 +19,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, Generic, Protocol, TypeVar
 
 from app.domain.errors import Unavailable
+from app.observability import counters
 
 T = TypeVar("T")
 _LOG = logging.getLogger("gateway.storage")
@@ -130,7 +131,8 @@ class Writer:
             if self._closed:
                 raise Unavailable("the store is closed")
             self._queue.put(job)
-        result: T = await job.future
+        with counters.transaction():
+            result: T = await job.future
         return result
 
     async def close(self) -> None:

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response, StreamingResponse
 
 from app.api import openapi
-from app.api.body import bounded
+from app.api.body import bounded, query_items
 from app.api.envelope import success
 from app.api.head import is_head
 from app.api.identity import caller
@@ -163,7 +163,7 @@ def _headers(export: Export) -> dict[str, str]:
 
 
 def _no_query(request: Request) -> None:
-    for name in request.query_params:
+    for name, _ in query_items(request.scope):
         raise InvalidQuery(name[:64], "is not a parameter here; there are none")
 
 
