@@ -1,0 +1,101 @@
+"""Every revision is gone up and down with data in place, on both engines, and what it does not concern is not touched."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.domain.account import Account, Permission, genesis
+from app.domain.errors import Conflict, Unavailable
+from app.exports.freeze import create
+from app.ledger.chain import verify
+from app.ledger.commands import Rules, record
+from app.ports import Files, Store
+from app.question.rows import Rows
+from app.question.scope import Scope
+from app.storage.migrations import REVISIONS, current, move
+from tests.conftest import DURABLE, caller, open_engine
+from tests.databases import DATABASES
+from tests.events import START, usage
+
+
+@pytest.fixture
+async def place(engine: str, tmp_path: Path) -> str:
+    """The URL of the database that `open_engine` opens for the test; a server's is one of its own, to be left at any revision."""
+    if engine == "sqlite":
+        return f"sqlite:///{tmp_path / 'ledger.db'}"
+    DATABASES.lent[tmp_path] = await DATABASES.new()
+    return DATABASES.lent[tmp_path]
+
+
+async def moved(place: str, target: str, *, down: bool = False) -> tuple[str | None, str | None]:
+    """Migrate, from within a test that runs on an event loop."""
+    return await asyncio.to_thread(lambda: move(place, target, down=down))
+
+
+async def told(store: Store, account: Account) -> tuple[Any, ...]:
+    """The ledger, once every digest in it was derived again."""
+    head = await store.head(account.id)
+    question = Rows(Scope(account.id, head.sequence), descending=False)
+    await verify(store.stream(question), genesis(account.name), head)
+    return head, await store.rows(question), await store.accounts()
+
+
+@pytest.mark.parametrize("engine", DURABLE)
+async def test_a_database_goes_down_to_the_first_revision_and_up_again(
+    engine: str, place: str, tmp_path: Path, rules: Rules, files: Files
+) -> None:
+    store = await open_engine(engine, tmp_path)
+    account = await store.create_account("acme", START)
+    admin = caller(account, Permission.ADMIN)
+    await record(store, admin, [usage(id=f"e{at}", message="m") for at in range(5)], rules=rules)
+    await create(store, files, admin, "usage-ledger", "json", {}, rules=rules)
+    before = await told(store, account)
+    await store.close()
+
+    walked = [await moved(place, revision, down=True) for revision in reversed(REVISIONS[:-1])]
+    assert walked == [(REVISIONS[at + 1], REVISIONS[at]) for at in reversed(range(len(REVISIONS) - 1))]
+    walked = [await moved(place, revision) for revision in REVISIONS[1:]]
+    assert walked == [(REVISIONS[at], REVISIONS[at + 1]) for at in range(len(REVISIONS) - 1)]
+    assert await moved(place, REVISIONS[-1]) == (REVISIONS[-1], REVISIONS[-1])
+
+    again = await open_engine(engine, tmp_path)
+    assert await told(again, account) == before
+    assert await again.exports(account.id, limit=10) == []  # what the revision held went with it
+    [outcome] = await record(again, admin, [usage(id="e5")], rules=rules)
+    assert outcome.entry is not None
+    assert outcome.entry.sequence == before[0].sequence + 1
+    await again.close()
+
+
+@pytest.mark.parametrize("engine", DURABLE)
+async def test_going_down_has_to_be_asked_for(engine: str, place: str, tmp_path: Path) -> None:
+    await (await open_engine(engine, tmp_path)).close()
+    with pytest.raises(Conflict) as refused:
+        await moved(place, "0001")
+    word = f"the database is at revision {REVISIONS[-1]}; going back to 0001 loses what later revisions hold"
+    assert refused.value.message == word
+    assert await asyncio.to_thread(current, place) == REVISIONS[-1]
+
+
+@pytest.mark.parametrize("engine", DURABLE)
+async def test_an_unknown_revision_is_no_target(engine: str, place: str) -> None:
+    with pytest.raises(ValueError, match="9999 is not a revision; there are 0001, "):
+        await moved(place, "9999")
+
+
+@pytest.mark.parametrize("engine", DURABLE)
+async def test_several_that_migrate_at_once_migrate_once(engine: str, place: str, tmp_path: Path) -> None:
+    moves = await asyncio.gather(*(moved(place, REVISIONS[-1]) for _ in range(4)))
+    assert sorted(moves, key=str) == [(REVISIONS[-1], REVISIONS[-1])] * 3 + [(None, REVISIONS[-1])]
+    store = await open_engine(engine, tmp_path)
+    await store.ready()
+    await store.close()
+
+
+async def test_a_server_that_is_not_there_cannot_be_migrated() -> None:
+    with pytest.raises(Unavailable, match="the database cannot be reached"):
+        await moved("postgresql://gateway@127.0.0.1:1/usage", REVISIONS[-1])
