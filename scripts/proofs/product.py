@@ -65,6 +65,8 @@ class Product:
                 url = line.split()[1].removesuffix("/graphql")
                 break
         else:
+            process.wait(30)
+            process.stderr.close()
             raise SystemExit("the server did not start")
         server = Server(process, url)
         for _ in range(200):
@@ -73,6 +75,7 @@ class Product:
                 return server
             except OSError:
                 time.sleep(0.05)
+        server.stop(signal.SIGKILL)
         raise SystemExit("the server did not become ready")
 
     @contextmanager
