@@ -9,15 +9,15 @@ from typing import Any
 
 import orjson
 
+from app.domain.catalogue import RecordKind
 from app.domain.decimal import plain
+from app.domain.entry import Entry
 from app.domain.instant import format_instant
 from app.reports.report import Column, Report, Section, columns_of
-from app.reports.totals import ChargeRow, GroupRow, Keys, QuantityRow
+from app.reports.totals import ALL_KEYS, ChargeRow, GroupRow, Keys, QuantityRow
 
-CUT = frozenset({"groups", "corrections", "activities", "late_corrections"})
-"""Sections that `limit` cuts; the others are as long as they are."""
-ONE_ROW = frozenset({"license", "customer", "cover"})
-"""Sections that always have one row, and are told as an object. So is a total, which is known by having no keys."""
+ONE_ROW = frozenset({*RecordKind, "cover"})
+"""Sections that always have one row, and are told as an object: the record that a report is about, and the end of the ledger."""
 PARTS: dict[type, str] = {QuantityRow: "quantities", ChargeRow: "charges"}
 """Row types that belong to a group or a total and are told inside it."""
 _KEYS = frozenset(each.name for each in columns_of(Keys))
@@ -29,8 +29,13 @@ def keys_of(section: Section) -> tuple[str, ...]:
 
 
 def is_object(section: Section) -> bool:
-    """Whether the section is told as an object and not as a list of rows."""
+    """Whether the section is told as an object and not as a list of rows. A total is known by having no keys."""
     return section.name in ONE_ROW or (section.row is GroupRow and not keys_of(section))
+
+
+def is_cut(section: Section) -> bool:
+    """Whether `limit` cuts the section: entries, and groups by what the caller names. The others are as long as they are."""
+    return section.row is Entry or (section.row is GroupRow and keys_of(section) == ALL_KEYS)
 
 
 def own_columns(section: Section) -> tuple[Column, ...]:
@@ -85,7 +90,7 @@ class Folding:
             self._put_inside(section, batch, rows)
             return
         into = self._rows[section.name]
-        if section.name in CUT and len(into) + len(rows) > self._limit:
+        if is_cut(section) and len(into) + len(rows) > self._limit:
             rows = rows[: self._limit - len(into)]
             if section.name not in self.truncated:
                 self.truncated.append(section.name)
