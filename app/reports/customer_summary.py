@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -117,12 +117,14 @@ async def _trend(ledger: Ledger, opened: Opened, parameters: Parameters) -> list
     end = period.end or opened.recorded_at
     if end is None:
         return []
-    start = period.start or end - timedelta(days=TREND_DAYS)
-    if period.start is None or period.end is None:
-        start = end - timedelta(days=TREND_DAYS)
-    before = Period(start - (end - start), start)
+    start = period.start
+    if start is None or period.end is None:
+        start = _earlier(end, timedelta(days=TREND_DAYS))
+    before = _earlier(start, end - start)
     present = (await read(ledger, opened, SummaryQuestion(parameters.filters.within(Period(start, end))))).grouped.total
-    past = (await read(ledger, opened, SummaryQuestion(parameters.filters.within(before)))).grouped.total
+    past = Group(None, ())
+    if before < start:
+        past = (await read(ledger, opened, SummaryQuestion(parameters.filters.within(Period(before, start))))).grouped.total
     now, then = _measures(present), _measures(past)
     rows = []
     for key in sorted(now.keys() | then.keys(), key=lambda each: (_MEASURES.index(each[0]), each[1] is None, each[1] or "")):
@@ -136,10 +138,16 @@ async def _trend(ledger: Ledger, opened: Opened, parameters: Parameters) -> list
                 change=unscaled(scaled(value) - scaled(previous)),
                 period_start=start,
                 period_end=end,
-                previous_start=start - (end - start),
+                previous_start=before,
             )
         )
     return rows
+
+
+def _earlier(moment: datetime, span: timedelta) -> datetime:
+    """So much before `moment`; the first instant there is, where a caller asks for all times."""
+    first = datetime.min.replace(tzinfo=UTC)
+    return moment - span if moment - first > span else first
 
 
 _MEASURES = ("events", "quantity", "charge")

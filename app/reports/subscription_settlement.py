@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from app.domain.catalogue import Record, RecordKind
@@ -33,6 +33,7 @@ LATE = Section(
     Entry,
     feed.COLUMNS,
 )
+_FIRST = datetime.min.replace(tzinfo=UTC) + timedelta.resolution
 _SUBJECTS = (("subscription_id", RecordKind.SUBSCRIPTION), ("order_id", RecordKind.ORDER))
 _LINKED = (
     (Dimension.CUSTOMER, RecordKind.CUSTOMER),
@@ -62,7 +63,8 @@ async def answer(ledger: Ledger, opened: Opened, parameters: Parameters) -> Asyn
     if end is None:
         yield LATE, []
         return
-    before = await ledger.sequence_at(scope.account_id, end - timedelta(microseconds=1))
+    # Nothing was recorded in the first microsecond of the calendar.
+    before = await ledger.sequence_at(scope.account_id, max(end, _FIRST) - timedelta.resolution)
     late = Rows(scope, filters, corrections_only=True, above=before, limit=parameters.limit)
     async for batch in feed.batches(ledger, late):
         yield LATE, batch

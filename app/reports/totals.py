@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from operator import index
 from typing import Any
 
 from app.domain.decimal import plain
@@ -233,12 +234,28 @@ def _place(text: str | None, bound: bytes, question: SummaryQuestion, name: str)
     values = cursor.decode(text, bound, name)
     try:
         value, bucket, *dimensions = values
-        if question.order.measure in (Measure.FIRST_USE, Measure.LAST_USE) and value is not None:
-            value = from_micros(value)
-        elif question.order.measure in (Measure.QUANTITY, Measure.CHARGE) and value is not None:
-            value = Decimal(value)
-        if len(dimensions) != len(question.by):
+        if value is not None:
+            value = _ORDERED[question.order.measure](value)
+        if len(dimensions) != len(question.by) or not all(each is None or isinstance(each, str) for each in dimensions):
             raise ValueError(text)
         return Place(value, None if bucket is None else from_micros(bucket), tuple(dimensions))
-    except (ValueError, TypeError, ArithmeticError):
+    except (ValueError, TypeError, ArithmeticError, KeyError):
+        # Bound to the question, yet not made here: a cursor is no secret, so anyone can make one.
         raise InvalidQuery(name, "is not a cursor of this gateway") from None
+
+
+def _finite(value: Any) -> Decimal:
+    number = Decimal(value)
+    if not number.is_finite():
+        raise ValueError(value)
+    return number
+
+
+_ORDERED: dict[Measure, Callable[[Any], int | Decimal | datetime]] = {
+    Measure.EVENTS: index,
+    Measure.FIRST_USE: from_micros,
+    Measure.LAST_USE: from_micros,
+    Measure.QUANTITY: _finite,
+    Measure.CHARGE: _finite,
+}
+"""From a cursor's value to what groups are ordered by."""
