@@ -50,6 +50,7 @@ def small_bounds() -> Iterator[None]:
         for room in (sqlite, postgres):
             patch.setattr(room, "GLANCE", 3)
             patch.setattr(room, "BATCH", 2)
+        patch.setattr(postgres, "PIECE", 3)
         patch.setattr(runs, "MOST_RUNS", 2)
         patch.setattr(known, "MOST", 2)
         yield

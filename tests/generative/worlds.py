@@ -172,7 +172,7 @@ acts = st.one_of(
     _acts("retract", versions),
     *[_acts("describe", records, descriptions)] * 2,
     _acts("erase", versions, st.sampled_from([PRIVATE_FIELDS, ("actor",), ("name", "additional_data")])),
-    _acts("wait", st.sampled_from([-5, 0.000001, 3])),
+    _acts("wait", st.sampled_from([-5, 0.000001, 3, 40 * 86_400])),
 )
 _first = _acts("record", st.lists(events, min_size=3, max_size=8), st.just(EntryKind.USAGE))
 lives = st.tuples(_first, st.lists(acts, min_size=5, max_size=12)).map(lambda parts: [parts[0], *parts[1]])
