@@ -1,4 +1,4 @@
-"""The OpenAPI document under many random calls: scripts/prove openapi [CALLS A OPERATION, 300 by default]."""
+"""The OpenAPI document under many random calls: scripts/prove openapi [CALLS]; 300 of each operation by default."""
 
 from __future__ import annotations
 

@@ -6,6 +6,8 @@ import csv
 import hashlib
 import io
 import re
+import socket
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -14,6 +16,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from structlog.testing import capture_logs
 
 from app.api.body import exact_json
 from app.domain.account import Account, Permission
@@ -493,3 +496,20 @@ def test_a_key_that_cannot_be_kept_is_refused(exporting: Exporting, key: str) ->
 
     message = "Idempotency-Key: must have 1 to 255 visible ASCII characters"
     refused(response, 400, {"code": "INVALID_QUERY", "message": message})
+
+
+def test_a_connection_that_ends_within_the_body_is_no_failure_of_the_gateway(exporting: Exporting) -> None:
+    before = exporting.head()
+    url = httpx2.URL(exporting.served.url)
+    authorization = exporting.client.headers["authorization"]
+    head = f"POST {EXPORTS} HTTP/1.1\r\nHost: {url.host}\r\nAuthorization: {authorization}\r\nContent-Length: 40\r\n\r\n"
+
+    with capture_logs() as logged:
+        with socket.create_connection((url.host, url.port or 80)) as connection:
+            connection.sendall(head.encode() + b'{"report_kind": ')
+        deadline = time.monotonic() + 10
+        while not any(each["event"] == "call" for each in logged) and time.monotonic() < deadline:
+            time.sleep(0.01)
+
+    assert [(each["event"], each["status"]) for each in logged] == [("call", 400)]
+    assert exporting.head() == before

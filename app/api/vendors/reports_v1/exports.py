@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import orjson
 from fastapi import APIRouter, Depends, Request
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response, StreamingResponse
 
 from app.api import openapi
@@ -17,7 +18,7 @@ from app.api.services import services_of
 from app.api.vendors.reports_v1 import orders
 from app.api.vendors.reports_v1.export_models import ExportAnswer, download_content, order_body
 from app.domain.account import Permission, Principal
-from app.domain.errors import InvalidQuery
+from app.domain.errors import InvalidBody, InvalidQuery
 from app.domain.export import Export, ExportStatus
 from app.domain.instant import format_instant
 from app.exports import downloads
@@ -70,7 +71,7 @@ async def create_report_export(request: Request, principal: _Caller) -> Response
     principal.require(Permission.REPORT_EXPORT)
     _no_query(request)
     services = services_of(request.scope)
-    ordered = orders.read(await Request(request.scope, bounded(request.receive, LARGEST_BODY)).body())
+    ordered = orders.read(await _body(request))
 
     async def freeze(beside: Beside | None = None) -> Export:
         return await create(
@@ -160,6 +161,13 @@ def _headers(export: Export) -> dict[str, str]:
         "Content-Disposition": f'attachment; filename="{export.file_name}"',
         "ETag": f'"{export.artifact_digest}"',
     }
+
+
+async def _body(request: Request) -> bytes:
+    try:
+        return await Request(request.scope, bounded(request.receive, LARGEST_BODY)).body()
+    except ClientDisconnect:
+        raise InvalidBody("the connection ended before the body did") from None
 
 
 def _no_query(request: Request) -> None:
