@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.domain.decimal import ONE
@@ -222,6 +222,7 @@ def worlds(draw: st.DrawFn) -> list[Cell]:
 
 
 @given(worlds(), orders, st.integers(1, 4), st.booleans(), st.booleans())
+@settings(max_examples=60)
 def test_a_walk_in_pages_meets_every_group_once_in_both_directions(
     cells: list[Cell], order: GroupOrder, size: int, backwards: bool, fill: bool
 ) -> None:
@@ -245,6 +246,7 @@ def test_a_walk_in_pages_meets_every_group_once_in_both_directions(
 
 
 @given(worlds(), orders)
+@settings(max_examples=60)
 def test_groups_are_in_the_order_of_their_values(cells: list[Cell], order: GroupOrder) -> None:
     question = Groups(SCOPE, by=(Dimension.PRODUCT, Dimension.CUSTOMER), order=order)
     told = [place(group, question).value for group in fold(cells, question).groups]
@@ -257,6 +259,7 @@ def test_groups_are_in_the_order_of_their_values(cells: list[Cell], order: Group
 
 
 @given(worlds())
+@settings(max_examples=60)
 def test_totals_do_not_depend_on_how_entries_are_grouped_or_in_what_order_they_come(cells: list[Cell]) -> None:
     fine = fold(cells, Groups(SCOPE, by=(Dimension.PRODUCT, Dimension.CUSTOMER)))
     coarse = fold([Cell(None, (), *list(vars_of(each))[2:]) for each in reversed(cells)], Groups(SCOPE))
