@@ -32,7 +32,8 @@ class Readers:
             except Exception as error:
                 if self._closed or not lost(error):
                     raise
-            # A question changes nothing: where the server was restarted, it is asked again on a new connection.
+            # A question changes nothing: where the server was restarted, it is asked again. The others of the pool are gone too.
+            await self._pool.expire_connections()
             return await self._fetch(statement.sql, parameters)
 
     async def close(self) -> None:

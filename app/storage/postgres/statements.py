@@ -38,10 +38,11 @@ class Statements(Writes):
         """The first version with the sequence `event`, and its corrections."""
 
     def erase_of(self, names: Sequence[str]) -> Statement:
-        """Takes the named private columns of the entry `sequence` away, and puts `veil` in place of its veil."""
+        """Takes the named private columns of the entry `sequence` away, puts `veil` in place of its veil, tells the partition."""
         blanked = "".join(f", {name} = NULL" for name in names)
         return _compiled(
             f"UPDATE entries SET veil = :veil{blanked} WHERE account_id = :account_id AND sequence = :sequence AND {_BOUNDS}"
+            " RETURNING CAST(CAST(tableoid AS regclass) AS text)"
         )
 
 

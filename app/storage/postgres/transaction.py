@@ -66,7 +66,7 @@ class PostgresTransaction:
         return self._rows.record(rows[0]) if rows else None
 
     async def erase(self, sequence: int, names: Sequence[str], veil: Veil) -> None:
-        """Also blanks the texts' copies in the catalogue. PostgreSQL clears the rows that held them away when it next vacuums."""
+        """Also blanks the texts' copies in the catalogue. The rows that held them are cleared away once it is committed."""
         if unknown := set(names) - set(PRIVATE_FIELDS):
             raise ValueError(f"not private: {sorted(unknown)}")
         await self._unit.reach()
@@ -75,12 +75,14 @@ class PostgresTransaction:
             raise NotFound(f"no entry {sequence}")
         start = await self._unit.recorded_from(sequence)
         erase = self._statements.erase_of(tuple(names))
-        await self._unit.fetch(erase, sequence=sequence, veil=veil.to_bytes(), recorded_from=start)
+        rows = await self._unit.fetch(erase, sequence=sequence, veil=veil.to_bytes(), recorded_from=start)
+        self._unit.blanked.update(row[0] for row in rows)
         version = carried(entry)
         copies = [name for name in names if name in ("name", "additional_data")]
         if version is not None and copies:
             statement = self._statements.erase_version(copies)
             await self._unit.fetch(statement, kind=version.kind.value, record_id=version.id, sequence=sequence)
+            self._unit.blanked.add("catalogue")
 
     async def put_key(self, key: Key) -> None:
         if key.account_id != self._account_id:

@@ -34,6 +34,8 @@ class Unit:
         self.entries: list[Entry] = []
         """What was appended and is not yet in the database, in order of sequence."""
         self.claims: dict[bytes, int] = {}
+        self.blanked: set[str] = set()
+        """Tables in which rows with texts that were to be erased are left behind as dead."""
         self._connection = connection
         self._appending = appending
         self._months = months

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
 from contextvars import Context
 from dataclasses import dataclass
@@ -81,10 +81,7 @@ class Writer:
         queue = self._queues.get(account_id)
         if queue is None:
             queue = self._queues[account_id] = deque()
-            # Many callers share the task: it carries the context of none of them.
-            task = asyncio.create_task(self._drain(account_id, queue), context=Context())
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._start(self._drain(account_id, queue))
         queue.append(job)
         with counters.transaction():
             result: T = await job.future
@@ -114,6 +111,8 @@ class Writer:
                 return await self._attempt(account_id, jobs)
             except Exception as error:
                 if attempt < _ATTEMPTS and not self._pool.is_closing() and (isinstance(error, _CONFLICTS) or lost(error)):
+                    if lost(error):
+                        await self._pool.expire_connections()
                     await asyncio.sleep(0.01 * 2**attempt)
                     continue
                 meant = _meaning(error)
@@ -146,6 +145,21 @@ class Writer:
                     raise _Unknown from error
                 raise
         unit.committed()
+        if unit.blanked:
+            self._start(self._clear(unit.blanked))
+
+    async def _clear(self, tables: set[str]) -> None:
+        """Have dead rows cleared away now: of a few in an old month, the server itself would take no notice for years."""
+        with suppress(Exception):  # it is erased either way; the server may be going away, or a vacuum under way already
+            async with self._pool.acquire() as connection:
+                for table in sorted(tables):
+                    await connection.execute(f"VACUUM (SKIP_LOCKED, TRUNCATE OFF) {table}")
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        # Many callers share a task: it carries the context of none of them.
+        task = asyncio.create_task(work, context=Context())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
 
 async def _run(job: _Job[Any], unit: Unit, *, alone: bool) -> None:

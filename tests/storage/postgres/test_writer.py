@@ -17,6 +17,7 @@ from app.domain.errors import AlreadyCorrected, NotFound, Unavailable
 from app.ledger.catalogue import upsert
 from app.ledger.chain import prepare, seal
 from app.ledger.commands import Rules, record
+from app.ledger.erasure import erase
 from app.ledger.outcome import Status
 from app.ports import Transaction
 from app.question.records import Records
@@ -255,3 +256,17 @@ async def test_closing_finishes_what_is_queued_and_takes_nothing_more(url: str, 
 async def test_an_account_that_does_not_exist_has_nothing_to_lock(postgres: PostgresStore, acme: Account) -> None:
     with pytest.raises(NotFound, match="no account 77"):
         await postgres.transact(77, appending(acme, made()))
+
+
+async def test_what_was_erased_is_cleared_away_as_soon_as_it_is_committed(
+    postgres: PostgresStore, acme: Account, operator: Principal, outside: asyncpg.Connection, rules: Rules
+) -> None:
+    await record(postgres, operator, [usage(message="personal")], rules=rules)
+    await upsert(postgres, operator, RecordKind.CUSTOMER, "c1", {"name": "Personal"}, rules=rules)
+    vacuumed = "SELECT vacuum_count FROM pg_stat_user_tables WHERE relname = '{}'"
+    before = [await outside.fetchval(vacuumed.format(table)) for table in ("entries_2026_04", "catalogue")]
+    await erase(postgres, operator, "act_1_1", rules=rules)
+    await erase(postgres, operator, "act_1_2", rules=rules)
+    await seen(outside, vacuumed.format("entries_2026_04"), before[0] + 2)
+    await seen(outside, vacuumed.format("catalogue"), before[1] + 1)
+    assert [entry.texts() for entry in await ledger_of(postgres, acme)][:2] == [{}, {}]
