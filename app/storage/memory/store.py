@@ -1,0 +1,206 @@
+"""The memory engine's answers: every question is put to every entry in turn."""
+
+from __future__ import annotations
+
+import asyncio
+from bisect import bisect_right
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+from datetime import datetime
+from typing import TypeVar
+
+from app.domain.account import Account, Key
+from app.domain.catalogue import Record
+from app.domain.decimal import scaled
+from app.domain.entry import Correction, Entry, EntryKind
+from app.domain.errors import AlreadyExists, NotFound
+from app.domain.export import UNFINISHED, Export
+from app.ports import Head, Transaction
+from app.question.filters import Filters
+from app.question.fold import Cell, fold
+from app.question.groups import Grouped, Groups
+from app.question.records import Records
+from app.question.rows import Rows
+from app.question.scope import Scope
+from app.storage.memory.catalogue import catalogue_of, wanted
+from app.storage.memory.ledger import AccountLedger, reversed_by
+from app.storage.memory.transaction import MemoryTransaction
+
+T = TypeVar("T")
+
+_BATCH = 1_000
+
+
+class MemoryStore:
+    """Lists and dicts behind `app.ports.Store`."""
+
+    def __init__(self) -> None:
+        self.ledgers: dict[int, AccountLedger] = {}
+        self.locks: dict[int, asyncio.Lock] = {}
+
+    async def head(self, account_id: int) -> Head:
+        return self.ledger(account_id).head()
+
+    async def sequence_at(self, account_id: int, moment: datetime) -> int:
+        return max((each.sequence for each in self._recorded(account_id) if each.recorded_at <= moment), default=0)
+
+    async def rows(self, question: Rows) -> list[Entry]:
+        found = [
+            entry
+            for entry in self._asked(question)
+            if (question.above is None or entry.sequence > question.above)
+            and (question.below is None or entry.sequence < question.below)
+        ]
+        if question.descending:
+            found.reverse()
+        return found if question.limit is None else found[: question.limit]
+
+    async def stream(self, question: Rows) -> AsyncIterator[list[Entry]]:
+        found = await self.rows(question)
+        for at in range(0, len(found), _BATCH):
+            yield found[at : at + _BATCH]
+
+    async def count(self, question: Rows) -> int:
+        return len(self._asked(question))
+
+    async def extent(self, scope: Scope, filters: Filters) -> tuple[datetime, datetime] | None:
+        moments = [entry.occurred_at for entry in self._asked(Rows(scope, filters, frozenset({EntryKind.USAGE})))]
+        return (min(moments), max(moments)) if moments else None
+
+    async def groups(self, question: Groups) -> Grouped:
+        reversed_ = reversed_by(self._visible(question.scope))
+        cells = []
+        for entry in self._asked(Rows(question.scope, question.filters, frozenset({EntryKind.USAGE}))):
+            bucket = None
+            if question.buckets is not None:
+                at = bisect_right(question.buckets.edges, entry.occurred_at)
+                if at == 0 or at == len(question.buckets.edges):
+                    continue
+                bucket = question.buckets.edges[at - 1]
+            standing = entry.correction is not Correction.REVERSAL and entry.sequence not in reversed_
+            dimensions = tuple(getattr(entry, dimension.value) for dimension in question.by)
+            cells.append(_cell(entry, bucket, dimensions, standing=standing))
+        return fold(cells, question)
+
+    async def records(self, question: Records) -> list[Record]:
+        found = sorted(
+            (record for record in catalogue_of(self._visible(question.scope)).values() if wanted(record, question)),
+            key=lambda record: record.id.encode(),
+            reverse=question.descending,
+        )
+        return found if question.limit is None else found[: question.limit]
+
+    async def create_account(self, name: str, created_at: datetime) -> Account:
+        if await self.account_named(name) is not None:
+            raise AlreadyExists(f"an account named {name} exists")
+        account = Account(len(self.ledgers) + 1, name, created_at)
+        self.ledgers[account.id] = AccountLedger(account)
+        self.locks[account.id] = asyncio.Lock()
+        return account
+
+    async def account_named(self, name: str) -> Account | None:
+        return next((each.account for each in self.ledgers.values() if each.account.name == name), None)
+
+    async def account(self, account_id: int) -> Account | None:
+        ledger = self.ledgers.get(account_id)
+        return None if ledger is None else ledger.account
+
+    async def accounts(self) -> list[Account]:
+        return sorted((each.account for each in self.ledgers.values()), key=lambda account: account.name.encode())
+
+    async def key(self, key_id: str) -> Key | None:
+        return next((each.keys[key_id] for each in self.ledgers.values() if key_id in each.keys), None)
+
+    async def keys(self, account_id: int) -> list[Key]:
+        found = [key for each in self.ledgers.values() for key in each.keys.values() if key.account_id == account_id]
+        return sorted(found, key=lambda key: (key.created_at, key.id.encode()))
+
+    async def touch_keys(self, used: dict[str, datetime]) -> None:
+        for account_id in list(self.ledgers):
+            # A transaction that holds the lock has a copy of the keys, and would put the older instants back.
+            async with self.locks[account_id]:
+                keys = self.ledgers[account_id].keys
+                for key_id, moment in used.items():
+                    key = keys.get(key_id)
+                    if key is not None and (key.last_used_at is None or key.last_used_at < moment):
+                        keys[key_id] = replace(key, last_used_at=moment)
+
+    async def export(self, account_id: int, export_id: str) -> Export | None:
+        found = self.ledger(account_id).exports.get(export_id)
+        return None if found is None else found[0]
+
+    async def exports(
+        self, account_id: int, *, limit: int, above: int | None = None, below: int | None = None, descending: bool = True
+    ) -> list[Export]:
+        found = [
+            export
+            for export, _ in self.ledger(account_id).exports.values()
+            if (above is None or export.sequence > above) and (below is None or export.sequence < below)
+        ]
+        return sorted(found, key=lambda export: export.sequence, reverse=descending)[:limit]
+
+    async def subtrees(self, account_id: int, export_id: str) -> bytes:
+        found = self.ledger(account_id).exports.get(export_id)
+        return b"" if found is None else found[1]
+
+    async def unfinished(self) -> list[Export]:
+        found = [export for each in self.ledgers.values() for export, _ in each.exports.values() if export.status in UNFINISHED]
+        return sorted(found, key=lambda export: (export.created_at, export.id))[:100]
+
+    async def transact(self, account_id: int, body: Callable[[Transaction], Awaitable[T]]) -> T:
+        self.ledger(account_id)
+        transaction = MemoryTransaction(self.ledgers, self.locks[account_id], account_id)
+        try:
+            result = await body(transaction)
+            transaction.commit()
+        finally:
+            transaction.release()
+        return result
+
+    async def ready(self) -> None:
+        return None
+
+    async def close(self) -> None:
+        return None
+
+    def ledger(self, account_id: int) -> AccountLedger:
+        """The account's ledger as last committed; raises NotFound."""
+        try:
+            return self.ledgers[account_id]
+        except KeyError:
+            raise NotFound(f"no account {account_id}") from None
+
+    def _recorded(self, account_id: int) -> list[Entry]:
+        ledger = self.ledgers.get(account_id)
+        return [] if ledger is None else ledger.entries
+
+    def _visible(self, scope: Scope) -> list[Entry]:
+        return [entry for entry in self._recorded(scope.account_id) if entry.sequence <= scope.as_of]
+
+    def _asked(self, question: Rows) -> list[Entry]:
+        return [
+            entry
+            for entry in self._visible(question.scope)
+            if question.filters.accept(entry)
+            and (question.kinds is None or entry.kind in question.kinds)
+            and (entry.correction is not None or not question.corrections_only)
+        ]
+
+
+def _cell(entry: Entry, bucket: datetime | None, dimensions: tuple[str | None, ...], *, standing: bool) -> Cell:
+    """A cell of one entry."""
+    return Cell(
+        bucket=bucket,
+        dimensions=dimensions,
+        unit=entry.unit,
+        currency=entry.currency,
+        events=entry.sign,
+        measured=entry.sign if entry.quantity is not None else 0,
+        charged=entry.sign if entry.charge is not None else 0,
+        has_quantity=entry.quantity is not None,
+        has_charge=entry.charge is not None,
+        quantity=0 if entry.quantity is None else scaled(entry.quantity),
+        charge=0 if entry.charge is None else scaled(entry.charge),
+        first_use=entry.occurred_at if standing else None,
+        last_use=entry.occurred_at if standing else None,
+    )
