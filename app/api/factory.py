@@ -61,7 +61,7 @@ def create_app(services: Services) -> FastAPI:
             allow_origins=services.cors_origins,
             allow_methods=["GET", "POST", "DELETE"],
             allow_headers=["Authorization", "Content-Type", "Idempotency-Key", HEADER],
-            expose_headers=[HEADER, "Retry-After", "Content-Disposition", "Idempotency-Replayed"],
+            expose_headers=[HEADER, "Link", "Retry-After", "Content-Disposition", "Idempotency-Replayed"],
         )
     app.add_middleware(RequestIds)
     return app
