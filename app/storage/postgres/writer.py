@@ -31,6 +31,8 @@ T = TypeVar("T")
 
 MOST_JOBS = 64
 """Bodies in one transaction."""
+MOST_ENTRIES = 20_000
+"""Entries with which a transaction takes no further body in."""
 _ATTEMPTS = 5
 """Times that bodies are run, in case another process was in their way or the server went away meanwhile."""
 _CONFLICTS = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError, asyncpg.InvalidCachedStatementError)
@@ -98,20 +100,26 @@ class Writer:
         try:
             while queue:
                 jobs = [queue.popleft() for _ in range(min(len(queue), MOST_JOBS))]
-                await self._commit(account_id, [job for job in jobs if not job.future.cancelled()])
-                for job in jobs:
+                jobs = [job for job in jobs if not job.future.cancelled()]
+                done = await self._commit(account_id, jobs)
+                for job in jobs[:done]:
                     job.settle()
+                queue.extendleft(reversed(jobs[done:]))
         finally:
             del self._queues[account_id]
 
-    async def _commit(self, account_id: int, jobs: Sequence[_Job[Any]]) -> None:
-        """Run the jobs in one transaction; where that fails as a whole, each in one of its own, so that each has its error."""
+    async def _commit(self, account_id: int, jobs: Sequence[_Job[Any]]) -> int:
+        """Run the jobs, or the first of them, in one transaction, and tell how many are done.
+
+        Where that fails as a whole, each is run in a transaction of its own, so that each has its own error.
+        """
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 return await self._attempt(account_id, jobs)
             except Exception as error:
-                if attempt < _ATTEMPTS and not self._pool.is_closing() and (isinstance(error, _CONFLICTS) or lost(error)):
-                    if lost(error):
+                broken = lost(error)
+                if attempt < _ATTEMPTS and not self._pool.is_closing() and (broken or isinstance(error, _CONFLICTS)):
+                    if broken:
                         await self._pool.expire_connections()
                     await asyncio.sleep(0.01 * 2**attempt)
                     continue
@@ -119,12 +127,14 @@ class Writer:
                 if len(jobs) == 1 or isinstance(meant, Unavailable):
                     for job in jobs:
                         job.error = meant
-                    return
+                    return len(jobs)
             break
         for job in jobs:
             await self._commit(account_id, [job])
+        return len(jobs)
 
-    async def _attempt(self, account_id: int, jobs: Sequence[_Job[Any]]) -> None:
+    async def _attempt(self, account_id: int, jobs: Sequence[_Job[Any]]) -> int:
+        done = 0
         async with self._pool.acquire() as connection:
             alone = len(jobs) == 1
             unit = Unit(connection, account_id, self._statements, self._appending, self._months, alone=alone)
@@ -133,6 +143,9 @@ class Writer:
             try:
                 for job in jobs:
                     await _run(job, unit, alone=alone)
+                    done += 1
+                    if len(unit.entries) >= MOST_ENTRIES:
+                        break
                 await unit.flush()
             except BaseException:
                 with suppress(Exception):  # where the connection is lost, there is nothing to undo
@@ -147,6 +160,7 @@ class Writer:
         unit.committed()
         if unit.blanked:
             self._start(self._clear(unit.blanked))
+        return done
 
     async def _clear(self, tables: set[str]) -> None:
         """Have dead rows cleared away now: of a few in an old month, the server itself would take no notice for years."""

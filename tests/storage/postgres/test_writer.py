@@ -23,7 +23,7 @@ from app.ports import Transaction
 from app.question.records import Records
 from app.question.rows import Rows
 from app.question.scope import Scope
-from app.storage.postgres import PostgresStore, connection, open_postgres
+from app.storage.postgres import PostgresStore, connection, open_postgres, writer
 from tests.events import START, usage
 from tests.storage.postgres.conftest import LIMITS, seen
 
@@ -78,6 +78,17 @@ async def test_callers_of_one_account_share_a_transaction(
     assert [entry.sequence for [entry] in answers] == list(range(1, 51))
     assert [entry.quantity for entry in await ledger_of(postgres, acme)] == list(range(50))
     assert await transactions(outside) == 1
+
+
+async def test_a_transaction_that_has_grown_large_leaves_the_rest_to_the_next(
+    postgres: PostgresStore, acme: Account, outside: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "MOST_ENTRIES", 10)
+    bodies = [appending(acme, *[made(quantity=number)] * 4) for number in range(8)]
+    answers = await asyncio.gather(*(postgres.transact(acme.id, body) for body in bodies))
+    assert [entry.quantity for entries in answers for entry in entries] == [number for number in range(8) for _ in range(4)]
+    assert [entry.sequence for entries in answers for entry in entries] == list(range(1, 33))
+    assert await transactions(outside) == 3
 
 
 async def test_while_an_account_is_held_its_callers_wait_on_one_connection(
