@@ -118,9 +118,10 @@ def test_a_file_that_breaks_off_tells_what_was_recorded_before(desk: Desk) -> No
     assert isinstance(done.exception, InvalidBody)
     recorded = desk.entries()
     assert recorded % 1_000 == 0
-    assert done.stderr == (
+    # A slow machine is told how far it is before: the last line is the one that counts.
+    assert done.stderr.splitlines()[-1] == (
         f"recorded before that: {recorded} inserted, 0 duplicate, 0 conflict, 0 rejected; "
-        "mend the file and import it again as a whole\n"
+        "mend the file and import it again as a whole"
     )
 
 
