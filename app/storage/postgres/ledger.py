@@ -90,9 +90,9 @@ class PostgresLedger:
                 batch = await self._entries(statement, values)
                 if batch:
                     yield batch
+                left -= len(batch)
                 if len(batch) < values["limit"]:
                     break
-                left -= len(batch)
                 last = batch[-1].sequence
                 values |= {"upto": last - 1} if question.descending else {"above": last}
 

@@ -187,6 +187,21 @@ async def test_a_page_looks_into_the_months_that_it_walks_through(postgres: Post
     assert await looked(postgres.rows(Rows(Scope(lived.account_id, 25), limit=5))) == ["05 06"]
 
 
+@pytest.mark.parametrize("descending", [True, False])
+@pytest.mark.parametrize("filters", [Filters(), Filters(customer_id=("c1", "c3"))], ids=["all", "some"])
+async def test_a_walk_through_all_months_meets_each_entry_once_and_no_more_than_were_asked_for(
+    postgres: PostgresStore, lived: Scope, looked: Looked, monkeypatch: pytest.MonkeyPatch, filters: Filters, descending: bool
+) -> None:
+    monkeypatch.setattr(ledger, "BATCH", 3)
+    every = [entry.sequence for entry in await postgres.rows(Rows(lived, filters, descending=descending))]
+    assert len(every) == (15 if filters.customer_id else 52)
+    assert every == sorted(every, reverse=descending)
+    for limit in (1, 3, 5, 12, 13, 60):
+        question = Rows(lived, filters, descending=descending, limit=limit)
+        walked = [entry.sequence async for batch in postgres.stream(question) for entry in batch]
+        assert walked == [entry.sequence for entry in await postgres.rows(question)] == every[:limit]
+
+
 async def test_a_period_leaves_out_the_months_in_which_nothing_of_it_was_recorded(
     postgres: PostgresStore, lived: Scope, looked: Looked
 ) -> None:
