@@ -5,12 +5,11 @@ from __future__ import annotations
 from starlette.types import ASGIApp
 
 from app.bootstrap import Gateway, configure_logs
-from app.settings import kept_secret, load
+from app.settings import load
 
 
 def create() -> ASGIApp:
     """The application as the environment configures it."""
     settings = load()
     configure_logs(settings)
-    kept_secret(settings)
     return Gateway(settings)

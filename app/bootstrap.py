@@ -11,6 +11,7 @@ import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.access.doorkeeper import Doorkeeper
+from app.access.links import Links
 from app.api.services import Services
 from app.domain.errors import GatewayError
 from app.exports.jobs import Worker
@@ -76,6 +77,7 @@ async def opened_services(settings: Settings, *, demo_token: str | None = None) 
             files=files,
             notify_exports=worker.notify,
             doorkeeper=doorkeeper,
+            links=Links(store, settings.secret),
             rules=rules,
             public_url=settings.url(),
             version=version("usage-gateway"),

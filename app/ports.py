@@ -165,6 +165,14 @@ class Accounts(Protocol):
         """Note when keys were last used; an earlier instant than the one noted changes nothing."""
         ...
 
+    async def secret(self, account_id: int, name: str) -> bytes | None:
+        """The account's secret of that name; None where none is kept."""
+        ...
+
+    async def keep_secret(self, account_id: int, name: str, value: bytes) -> bytes:
+        """Keep a secret, unless one of that name is kept: gives the one that is, the same to every process."""
+        ...
+
 
 class Exports(Protocol):
     """Reports that were frozen. What workers still have to do is asked across accounts: the one other question without one."""

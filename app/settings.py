@@ -5,7 +5,6 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
-import secrets
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -49,8 +48,8 @@ class Settings(BaseSettings):
     secret: str | None = Field(
         None,
         description=(
-            "Signs links and sessions, at least 32 characters. Default: made once and kept beside the embedded database;"
-            " with PostgreSQL it must be set."
+            "Signs links, at least 32 characters. Default: a secret for each account, made when first needed and kept in the"
+            " database."
         ),
     )
     host: str = Field("127.0.0.1", description="Address to listen on.")
@@ -173,25 +172,3 @@ def load(**overrides: Any) -> Settings:
         first = error.errors()[0]
         name = PREFIX + str(first["loc"][0]).upper() if first["loc"] else PREFIX
         raise InvalidSetting(name, first["msg"].removeprefix("Value error, ")) from None
-
-
-def kept_secret(settings: Settings) -> str:
-    """The secret that was set, or else the one kept beside the embedded database, which is made if it is missing.
-
-    Raises InvalidSetting where there is none and nowhere to keep one: several servers must share theirs.
-    """
-    if settings.secret is not None:
-        return settings.secret
-    if not settings.embedded:
-        raise InvalidSetting("GATEWAY_SECRET", "must be set with PostgreSQL: there is no place beside it to keep one")
-    path = settings.database_path.with_suffix(".secret")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(secrets.token_urlsafe(48))
-    except FileExistsError:
-        pass
-    secret = path.read_text().strip()
-    if len(secret) < _SHORTEST_SECRET:
-        raise InvalidSetting("GATEWAY_SECRET", f"is not set, and {path} does not hold one; remove that file to have it made")
-    return secret

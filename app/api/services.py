@@ -9,6 +9,7 @@ from typing import cast
 from starlette.types import Scope
 
 from app.access.doorkeeper import Doorkeeper
+from app.access.links import Links
 from app.ledger.commands import Rules
 from app.ports import Files, Store
 
@@ -21,6 +22,8 @@ class Services:
     files: Files
     """Where exports keep their files."""
     doorkeeper: Doorkeeper
+    links: Links
+    """Signs links that need no token, and checks them."""
     rules: Rules
     public_url: str
     """The URL that callers see, without a slash at its end."""

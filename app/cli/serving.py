@@ -23,15 +23,14 @@ from app.domain.instant import now
 from app.ledger import credentials
 from app.ledger.demo import fill
 from app.ports import Store
-from app.settings import Settings, kept_secret, load
+from app.settings import Settings, load
 
 DEMO = "demo"
 
 
 def init_command() -> None:
-    """Make the database (or bring an older one up to date) and the secret beside it."""
+    """Make the database, or bring an older one up to date."""
     settings = load()
-    kept_secret(settings)
 
     async def body() -> None:
         await (await open_store(settings)).close()
@@ -50,7 +49,6 @@ def serve_command(
 
     settings = load(host=host, port=port)
     configure_logs(settings)
-    kept_secret(settings)
     listening = _listen(settings.host, settings.port)
     settings = settings.model_copy(update={"port": listening.getsockname()[1]})
     token = None

@@ -9,6 +9,8 @@
     ├── PayloadTooLarge               PAYLOAD_TOO_LARGE
     ├── Unauthenticated               UNAUTHORIZED
     ├── ScopeDenied                   TOKEN_SCOPE_DENIED
+    ├── LinkRefused                   LINK_REFUSED         a signed link that was changed, or is for something else
+    │   └── LinkExpired               LINK_EXPIRED
     ├── NotFound                      NOT_FOUND            also for what belongs to another account
     ├── Conflict
     │   ├── AlreadyCorrected          ALREADY_CORRECTED    not the standing version of its event
@@ -95,6 +97,18 @@ class ScopeDenied(GatewayError):
     def __init__(self, scope: str) -> None:
         super().__init__("token scope denied", detail=f"requires {scope}")
         self.scope = scope
+
+
+class LinkRefused(GatewayError):
+    """A signed link that was changed on its way, was made for another purpose, or was not made by this gateway."""
+
+    code = "LINK_REFUSED"
+
+
+class LinkExpired(LinkRefused):
+    """A signed link whose time is over."""
+
+    code = "LINK_EXPIRED"
 
 
 class NotFound(GatewayError):

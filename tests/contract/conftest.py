@@ -15,6 +15,7 @@ import pytest
 from fastapi import FastAPI
 
 from app.access.doorkeeper import Doorkeeper
+from app.access.links import Links
 from app.access.tokens import new_key
 from app.api.factory import create_app
 from app.api.services import Services
@@ -100,7 +101,13 @@ def engine() -> str:
 def services(store: Store, files: Files, rules: Rules, clock: Clock) -> Services:
     """What the application stands on."""
     return Services(
-        store=store, files=files, doorkeeper=Doorkeeper(store, clock), rules=rules, public_url=ORIGIN, version="9.9.9"
+        store=store,
+        files=files,
+        doorkeeper=Doorkeeper(store, clock),
+        links=Links(store),
+        rules=rules,
+        public_url=ORIGIN,
+        version="9.9.9",
     )
 
 

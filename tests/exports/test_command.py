@@ -118,7 +118,7 @@ def test_what_is_refused_leaves_neither_file_nor_entry(place: Path, words: list[
     assert isinstance(ran.exception, GatewayError)
     assert ran.exception.message.startswith(said)
     assert acts(place) == []
-    assert sorted({*(each.name for each in place.iterdir())} - {*before, "artifacts", "gateway.secret"}) == []
+    assert sorted({*(each.name for each in place.iterdir())} - {*before, "artifacts"}) == []
 
 
 def test_a_place_that_cannot_be_written_is_found_out_before_anything_is_recorded(place: Path) -> None:

@@ -1,14 +1,13 @@
-"""Settings are checked at start: a wrong one is refused by name, a missing secret is made once and kept."""
+"""Settings are checked at start: a wrong one is refused by name."""
 
 from __future__ import annotations
 
-import stat
 from pathlib import Path
 
 import pytest
 
 from app.domain.errors import InvalidSetting
-from app.settings import kept_secret, load
+from app.settings import load
 
 
 @pytest.fixture(autouse=True)
@@ -64,32 +63,6 @@ def test_lists_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_public_url_stands_before_host_and_port(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GATEWAY_PUBLIC_URL", "https://usage.example.com/gw/")
     assert load().url() == "https://usage.example.com/gw"
-
-
-def test_a_missing_secret_is_made_once_and_kept_beside_the_database_for_its_owner_only(tmp_path: Path) -> None:
-    settings = load(database_url=f"sqlite:///{tmp_path}/a/gateway.db")
-    secret = kept_secret(settings)
-    assert len(secret) >= 32
-    assert kept_secret(settings) == secret
-    kept = tmp_path / "a" / "gateway.secret"
-    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
-
-
-def test_a_secret_file_that_holds_none_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "gateway.secret").write_text("\n")
-    with pytest.raises(InvalidSetting, match="remove that file"):
-        kept_secret(load(database_url=f"sqlite:///{tmp_path}/gateway.db"))
-
-
-def test_a_server_keeps_no_secret_so_one_must_be_set() -> None:
-    settings = load(database_url="postgresql://gateway@db.example/usage")
-    with pytest.raises(InvalidSetting) as refused:
-        kept_secret(settings)
-    assert (refused.value.field, refused.value.reason) == (
-        "GATEWAY_SECRET",
-        "must be set with PostgreSQL: there is no place beside it to keep one",
-    )
-    assert kept_secret(settings.model_copy(update={"secret": "s" * 32})) == "s" * 32
 
 
 def test_a_server_is_spoken_of_without_its_password() -> None:

@@ -37,6 +37,7 @@ class MemoryStore:
     def __init__(self) -> None:
         self.ledgers: dict[int, AccountLedger] = {}
         self.locks: dict[int, asyncio.Lock] = {}
+        self.secrets: dict[tuple[int, str], bytes] = {}
 
     async def head(self, account_id: int) -> Head:
         return self.ledger(account_id).head()
@@ -124,6 +125,12 @@ class MemoryStore:
                     key = keys.get(key_id)
                     if key is not None and (key.last_used_at is None or key.last_used_at < moment):
                         keys[key_id] = replace(key, last_used_at=moment)
+
+    async def secret(self, account_id: int, name: str) -> bytes | None:
+        return self.secrets.get((account_id, name))
+
+    async def keep_secret(self, account_id: int, name: str, value: bytes) -> bytes:
+        return self.secrets.setdefault((account_id, name), value)
 
     async def export(self, account_id: int, export_id: str) -> Export | None:
         found = self.ledger(account_id).exports.get(export_id)

@@ -72,3 +72,15 @@ class PostgresAccounts:
             with translating():
                 async with self._pool.acquire() as connection:
                     await connection.executemany(touch.sql, rows)
+
+    async def secret(self, account_id: int, name: str) -> bytes | None:
+        rows = await self._readers.fetch(self._writes.secret, {"account_id": account_id, "name": name})
+        return bytes(rows[0][0]) if rows else None
+
+    async def keep_secret(self, account_id: int, name: str, value: bytes) -> bytes:
+        keep, kept = self._writes.keep_secret, self._writes.secret
+        values = {"account_id": account_id, "name": name, "value": value}
+        with translating():
+            async with self._pool.acquire() as connection:
+                await connection.execute(keep.sql, *keep.bind(values))
+                return bytes(await connection.fetchval(kept.sql, *kept.bind(values)))

@@ -196,6 +196,17 @@ class FirstAnswerRow(Shared, table=True):
     expires_at: int = Field(sa_type=cast(Any, Instant))
 
 
+class SecretRow(Shared, table=True):
+    """A secret of an account's own, which the gateway made: it signs links with it."""
+
+    __tablename__ = "secrets"
+    __table_args__ = (STRICT,)
+
+    account_id: int = Field(primary_key=True, foreign_key="accounts.id", sa_type=Integer)
+    name: str = Field(primary_key=True, sa_type=Words)
+    value: bytes = Field(sa_type=LargeBinary)
+
+
 class EntryRow(SQLModel):
     """One line of a ledger, apart from its quantity and charge, which each engine keeps in its own way."""
 
@@ -268,3 +279,4 @@ reversals = table_of(ReversalRow)
 catalogue = table_of(CatalogueRow)
 exports = table_of(ExportRow)
 first_answers = table_of(FirstAnswerRow)
+secrets = table_of(SecretRow)

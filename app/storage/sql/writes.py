@@ -130,6 +130,18 @@ class Writes:
             "UPDATE keys SET last_used_at = :used_at WHERE id = :id AND (last_used_at IS NULL OR last_used_at < :used_at)"
         )
 
+    @cached_property
+    def secret(self) -> Statement:
+        return self._compiled("SELECT value FROM secrets WHERE account_id = :account_id AND name = :name")
+
+    @cached_property
+    def keep_secret(self) -> Statement:
+        """Changes nothing where there is one."""
+        return self._compiled(
+            "INSERT INTO secrets (account_id, name, value) VALUES (:account_id, :name, :value)"
+            " ON CONFLICT (account_id, name) DO NOTHING"
+        )
+
     def _insert(self, table: str, columns: Sequence[str]) -> Statement:
         return self._compiled(f"INSERT INTO {table} ({_names(columns)}) VALUES ({_parameters(columns)})")
 

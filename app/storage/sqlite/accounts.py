@@ -71,3 +71,17 @@ class SqliteAccounts:
         ]
         if rows:
             await self._writer.submit(lambda unit: unit.connection.executemany(self._writes.touch_key.sql, rows).rowcount)
+
+    async def secret(self, account_id: int, name: str) -> bytes | None:
+        rows = await self._readers.fetch(self._writes.secret, {"account_id": account_id, "name": name})
+        return bytes(rows[0][0]) if rows else None
+
+    async def keep_secret(self, account_id: int, name: str, value: bytes) -> bytes:
+        keep, kept = self._writes.keep_secret, self._writes.secret
+        values = {"account_id": account_id, "name": name, "value": value}
+
+        def work(unit: Unit) -> bytes:
+            unit.connection.execute(keep.sql, keep.bind(values))
+            return bytes(unit.connection.execute(kept.sql, kept.bind(values)).fetchone()[0])
+
+        return await self._writer.submit(work)
