@@ -14,7 +14,7 @@ from typing import Protocol, TypeVar
 from app.domain.account import Account, Key
 from app.domain.catalogue import Record
 from app.domain.entry import Entry, Veil
-from app.domain.export import Export
+from app.domain.export import Export, ExportFilters, Mark
 from app.domain.first_answer import FirstAnswer
 from app.question.filters import Filters
 from app.question.groups import Grouped, Groups
@@ -23,6 +23,7 @@ from app.question.rows import Rows
 from app.question.scope import Scope
 
 T = TypeVar("T")
+EVERY_EXPORT = ExportFilters()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +86,13 @@ class Transaction(Protocol):
         """The account's export with that id. Final only after `lock`."""
         ...
 
-    async def put_export(self, export: Export, subtrees: bytes = b"") -> None:
-        """Make an export, or replace the one with its id. `subtrees`: the subtree hashes behind its digest, one after another."""
+    async def put_export(self, export: Export, subtrees: bytes | None = None) -> None:
+        """Make an export, or replace the one with its id. `subtrees`: the subtree hashes behind its digest, one after another;
+        those that are kept stay where none are given."""
+        ...
+
+    async def put_mark(self, export_id: str, mark: Mark | None) -> None:
+        """Keep how far an unfinished export is, in the place of what was kept; None forgets it."""
         ...
 
     async def first_answer(self, key: str) -> FirstAnswer | None:
@@ -175,14 +181,21 @@ class Accounts(Protocol):
 
 
 class Exports(Protocol):
-    """Reports that were frozen. What workers still have to do is asked across accounts: the one other question without one."""
+    """Reports that were frozen. What workers have to do is asked across accounts: the one other kind of question without one."""
 
     async def export(self, account_id: int, export_id: str) -> Export | None:
         """The account's export with that id."""
         ...
 
     async def exports(
-        self, account_id: int, *, limit: int, above: int | None = None, below: int | None = None, descending: bool = True
+        self,
+        account_id: int,
+        *,
+        limit: int,
+        above: int | None = None,
+        below: int | None = None,
+        descending: bool = True,
+        filters: ExportFilters = EVERY_EXPORT,
     ) -> list[Export]:
         """At most `limit` of the account's exports with `above` < sequence < `below`, newest first, or oldest first."""
         ...
@@ -191,8 +204,17 @@ class Exports(Protocol):
         """The subtree hashes behind the export's digest, 32 bytes each; empty until it is ready."""
         ...
 
+    async def mark(self, account_id: int, export_id: str) -> Mark | None:
+        """How far an unfinished export is known to be made; None if nothing is."""
+        ...
+
     async def unfinished(self) -> list[Export]:
         """The exports of every account that are still to be made, oldest first; at most 100."""
+        ...
+
+    async def disposable(self, before: datetime | None) -> list[Export]:
+        """The exports of every account whose files are to be deleted, at most 100: those that expired, and, where `before` is
+        given, those that became ready at or before it. The oldest first."""
         ...
 
 

@@ -209,5 +209,7 @@ _describe(
         "RUNNING": "Being made.",
         "READY": "Made: its digests, its size and its file are final.",
         "FAILED": "It cannot be made; `reason` says why.",
+        "CANCELLED": "Called off before it was made; `reason` says by whom.",
+        "EXPIRED": "Made, and its file deleted since; `reason` says why. The record and its digests stay.",
     },
 )

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from app.domain.account import Account, Key, genesis
 from app.domain.entry import Correction, Entry
-from app.domain.export import Export
+from app.domain.export import Export, Mark
 from app.domain.first_answer import FirstAnswer
 from app.ports import Head
 
@@ -23,11 +23,19 @@ class AccountLedger:
     exports: dict[str, tuple[Export, bytes]] = field(default_factory=dict)
     """Each with the subtree hashes behind its digest."""
     answers: dict[str, FirstAnswer] = field(default_factory=dict)
+    marks: dict[str, Mark] = field(default_factory=dict)
+    """How far unfinished exports are, by their ids."""
 
     def copy(self) -> AccountLedger:
         """A ledger to work on: what is put into it is not in this one."""
         return AccountLedger(
-            self.account, list(self.entries), dict(self.claims), dict(self.keys), dict(self.exports), dict(self.answers)
+            self.account,
+            list(self.entries),
+            dict(self.claims),
+            dict(self.keys),
+            dict(self.exports),
+            dict(self.answers),
+            dict(self.marks),
         )
 
     def head(self) -> Head:

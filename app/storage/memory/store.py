@@ -14,8 +14,8 @@ from app.domain.catalogue import Record
 from app.domain.decimal import scaled
 from app.domain.entry import Correction, Entry, EntryKind
 from app.domain.errors import AlreadyExists, NotFound
-from app.domain.export import UNFINISHED, Export
-from app.ports import Head, Transaction
+from app.domain.export import UNFINISHED, Export, ExportFilters, ExportStatus, Mark
+from app.ports import EVERY_EXPORT, Head, Transaction
 from app.question.filters import Filters
 from app.question.fold import Cell, fold
 from app.question.groups import Grouped, Groups
@@ -137,12 +137,21 @@ class MemoryStore:
         return None if found is None else found[0]
 
     async def exports(
-        self, account_id: int, *, limit: int, above: int | None = None, below: int | None = None, descending: bool = True
+        self,
+        account_id: int,
+        *,
+        limit: int,
+        above: int | None = None,
+        below: int | None = None,
+        descending: bool = True,
+        filters: ExportFilters = EVERY_EXPORT,
     ) -> list[Export]:
         found = [
             export
             for export, _ in self.ledger(account_id).exports.values()
-            if (above is None or export.sequence > above) and (below is None or export.sequence < below)
+            if (above is None or export.sequence > above)
+            and (below is None or export.sequence < below)
+            and filters.accept(export)
         ]
         return sorted(found, key=lambda export: export.sequence, reverse=descending)[:limit]
 
@@ -150,9 +159,22 @@ class MemoryStore:
         found = self.ledger(account_id).exports.get(export_id)
         return b"" if found is None else found[1]
 
+    async def mark(self, account_id: int, export_id: str) -> Mark | None:
+        return self.ledger(account_id).marks.get(export_id)
+
     async def unfinished(self) -> list[Export]:
         found = [export for each in self.ledgers.values() for export, _ in each.exports.values() if export.status in UNFINISHED]
         return sorted(found, key=lambda export: (export.created_at, export.id))[:100]
+
+    async def disposable(self, before: datetime | None) -> list[Export]:
+        found = [
+            export
+            for each in self.ledgers.values()
+            for export, _ in each.exports.values()
+            if export.file is not None
+            and (export.status is ExportStatus.EXPIRED or (before is not None and export.updated_at <= before))
+        ]
+        return sorted(found, key=lambda export: (export.updated_at, export.id))[:100]
 
     async def transact(self, account_id: int, body: Callable[[Transaction], Awaitable[T]]) -> T:
         self.ledger(account_id)

@@ -11,7 +11,7 @@ from app.domain.account import Key
 from app.domain.catalogue import Record, RecordKind
 from app.domain.entry import PRIVATE_FIELDS, Correction, Entry, Veil
 from app.domain.errors import AlreadyCorrected, NotFound
-from app.domain.export import Export
+from app.domain.export import Export, Mark
 from app.domain.first_answer import FirstAnswer
 from app.ports import Claim, Head
 from app.storage.memory.catalogue import catalogue_of
@@ -78,9 +78,18 @@ class MemoryTransaction:
         found = self._seen().exports.get(export_id)
         return None if found is None else found[0]
 
-    async def put_export(self, export: Export, subtrees: bytes = b"") -> None:
+    async def put_export(self, export: Export, subtrees: bytes | None = None) -> None:
         assert export.account_id == self._account_id
-        (await self._locked()).exports[export.id] = (export, subtrees)
+        exports = (await self._locked()).exports
+        if subtrees is None:
+            subtrees = exports[export.id][1] if export.id in exports else b""
+        exports[export.id] = (export, subtrees)
+
+    async def put_mark(self, export_id: str, mark: Mark | None) -> None:
+        marks = (await self._locked()).marks
+        marks.pop(export_id, None)
+        if mark is not None:
+            marks[export_id] = mark
 
     async def first_answer(self, key: str) -> FirstAnswer | None:
         return self._seen().answers.get(key)

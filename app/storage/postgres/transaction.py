@@ -8,12 +8,12 @@ from app.domain.account import Key
 from app.domain.catalogue import Record
 from app.domain.entry import PRIVATE_FIELDS, Entry, Veil
 from app.domain.errors import NotFound
-from app.domain.export import Export
+from app.domain.export import Export, Mark
 from app.domain.first_answer import FirstAnswer
 from app.ports import Claim, Head
 from app.storage.postgres.dialect import PostgresDialect
 from app.storage.postgres.unit import Unit
-from app.storage.sql.exports import export_of, export_values
+from app.storage.sql.exports import export_of, export_values, mark_values
 from app.storage.sql.first_answers import first_answer_of, first_answer_values
 from app.storage.sql.projection import carried
 
@@ -95,12 +95,19 @@ class PostgresTransaction:
         rows = await self._unit.fetch(self._statements.exports.one, id=export_id)
         return export_of(rows[0], PostgresDialect()) if rows else None
 
-    async def put_export(self, export: Export, subtrees: bytes = b"") -> None:
+    async def put_export(self, export: Export, subtrees: bytes | None = None) -> None:
         if export.account_id != self._account_id:
             raise ValueError("an export of another account")
         await self._unit.reach()
-        await self._unit.fetch(self._statements.exports.drop, id=export.id)
-        await self._unit.fetch(self._statements.exports.add, **export_values(export, subtrees, PostgresDialect()))
+        put = self._statements.exports.change if subtrees is None else self._statements.exports.put
+        await self._unit.fetch(put, **export_values(export, subtrees, PostgresDialect()))
+
+    async def put_mark(self, export_id: str, mark: Mark | None) -> None:
+        await self._unit.reach()
+        if mark is None:
+            await self._unit.fetch(self._statements.exports.drop_mark, export_id=export_id)
+        else:
+            await self._unit.fetch(self._statements.exports.put_mark, **mark_values(self._account_id, export_id, mark))
 
     async def first_answer(self, key: str) -> FirstAnswer | None:
         rows = await self._unit.fetch(self._statements.answers.one, key=key)

@@ -137,6 +137,7 @@ class CatalogueRow(Shared, table=True):
 
 
 UNFINISHED_ONLY = "status IN ('pending', 'running')"
+WITH_FILE = "file IS NOT NULL"
 
 
 class ExportRow(Shared, table=True):
@@ -145,13 +146,15 @@ class ExportRow(Shared, table=True):
     __tablename__ = "exports"
     __table_args__ = (
         Index("exports_of_account", "account_id", "sequence", unique=True),
-        # The one index that no account leads: workers look for what is left to do, which is little.
+        # The two indexes that no account leads: workers look for what is left to do, which is little.
         Index(
             "exports_unfinished",
             *("created_at", "id"),
             sqlite_where=text(UNFINISHED_ONLY),
             postgresql_where=text(UNFINISHED_ONLY),
         ),
+        # And for files whose time is over.
+        Index("exports_with_file", *("updated_at", "id"), sqlite_where=text(WITH_FILE), postgresql_where=text(WITH_FILE)),
         STRICT,
     )
 
@@ -171,13 +174,36 @@ class ExportRow(Shared, table=True):
     updated_at: int = Field(sa_type=cast(Any, Instant))
     status: str = Field(sa_type=Words)
     rows: int = Field(sa_type=cast(Any, Big))
+    rows_expected: int | None = Field(default=None, sa_type=cast(Any, Big))
     sections: str = Field(sa_type=Words)
     digest: str | None = Field(default=None, sa_type=Words)
     artifact_digest: str | None = Field(default=None, sa_type=Words)
     size: int | None = Field(default=None, sa_type=cast(Any, Big))
     file: str | None = Field(default=None, sa_type=Words)
     reason: str | None = Field(default=None, sa_type=Words)
+    worker: str | None = Field(default=None, sa_type=Words)
+    lease: int | None = Field(default=None, sa_type=Integer)
+    leased_until: int | None = Field(default=None, sa_type=cast(Any, Instant))
     subtrees: bytes = Field(sa_type=LargeBinary)
+
+
+class ExportMarkRow(Shared, table=True):
+    """How far an unfinished export is. `sections` is a list of pairs and `keys` a list, both JSON: their order matters."""
+
+    __tablename__ = "export_marks"
+    __table_args__ = (STRICT,)
+
+    account_id: int = Field(primary_key=True, foreign_key="accounts.id", sa_type=Integer)
+    export_id: str = Field(primary_key=True, sa_type=Words)
+    file: str = Field(sa_type=Words)
+    size: int = Field(sa_type=cast(Any, Big))
+    digest: bytes = Field(sa_type=LargeBinary)
+    rows: int = Field(sa_type=cast(Any, Big))
+    subtrees: bytes = Field(sa_type=LargeBinary)
+    sections: str = Field(sa_type=Words)
+    keys: str = Field(sa_type=Words)
+    sequence: int | None = Field(default=None, sa_type=cast(Any, Big))
+    head: int = Field(sa_type=cast(Any, Big))
 
 
 class FirstAnswerRow(Shared, table=True):
@@ -280,3 +306,4 @@ catalogue = table_of(CatalogueRow)
 exports = table_of(ExportRow)
 first_answers = table_of(FirstAnswerRow)
 secrets = table_of(SecretRow)
+export_marks = table_of(ExportMarkRow)

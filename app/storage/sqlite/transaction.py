@@ -10,12 +10,12 @@ from app.domain.account import Key
 from app.domain.catalogue import Record
 from app.domain.entry import PRIVATE_FIELDS, Correction, Entry, Veil
 from app.domain.errors import AlreadyCorrected, NotFound
-from app.domain.export import Export
+from app.domain.export import Export, Mark
 from app.domain.first_answer import FirstAnswer
 from app.ports import Claim, Head, Transaction
 from app.storage.sql.conditions import repeated
 from app.storage.sql.dialect import Dialect, Statement
-from app.storage.sql.exports import ExportStatements, export_of, export_values
+from app.storage.sql.exports import ExportStatements, export_of, export_values, mark_values
 from app.storage.sql.first_answers import FirstAnswerStatements, first_answer_of, first_answer_values
 from app.storage.sql.known import Known
 from app.storage.sql.mapping import Mapping
@@ -139,11 +139,17 @@ class SqliteTransaction:
         row = next(self._rows(self._shared.exports.one, id=export_id), None)
         return None if row is None else export_of(row, self._shared.dialect)
 
-    async def put_export(self, export: Export, subtrees: bytes = b"") -> None:
+    async def put_export(self, export: Export, subtrees: bytes | None = None) -> None:
         if export.account_id != self._account_id:
             raise ValueError("an export of another account")
-        self._execute(self._shared.exports.drop, id=export.id)
-        self._execute(self._shared.exports.add, **export_values(export, subtrees, self._shared.dialect))
+        put = self._shared.exports.change if subtrees is None else self._shared.exports.put
+        self._execute(put, **export_values(export, subtrees, self._shared.dialect))
+
+    async def put_mark(self, export_id: str, mark: Mark | None) -> None:
+        if mark is None:
+            self._execute(self._shared.exports.drop_mark, export_id=export_id)
+        else:
+            self._execute(self._shared.exports.put_mark, **mark_values(self._account_id, export_id, mark))
 
     async def first_answer(self, key: str) -> FirstAnswer | None:
         row = next(self._rows(self._shared.answers.one, key=key), None)

@@ -42,8 +42,13 @@ _KEY = {
     "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST_KEY, "pattern": "^[!-~]+$"},
 }
 _REFUSED = ("UNAUTHORIZED", "TOKEN_SCOPE_DENIED")
-_STATES = {ExportStatus.RUNNING: ExportStatus.PENDING}
-"""The contract knows no running: its callers poll for as long as an export is pending."""
+_STATES = {
+    ExportStatus.RUNNING: ExportStatus.PENDING,
+    ExportStatus.CANCELLED: ExportStatus.FAILED,
+    ExportStatus.EXPIRED: ExportStatus.READY,
+}
+"""The contract knows pending, ready and failed, and its callers poll for as long as an export is pending. One that was called
+off will never have a file. One whose file was deleted is as ready as it was, digests included; its download says it is gone."""
 
 
 @router.post(
