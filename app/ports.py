@@ -16,6 +16,8 @@ from app.domain.catalogue import Record
 from app.domain.entry import Entry, Veil
 from app.domain.export import Export, ExportFilters, Mark
 from app.domain.first_answer import FirstAnswer
+from app.domain.merkle import Span
+from app.domain.signing import KeptKey
 from app.question.filters import Filters
 from app.question.groups import Grouped, Groups
 from app.question.records import Records
@@ -139,6 +141,10 @@ class Ledger(Protocol):
         """The catalogue records asked for."""
         ...
 
+    async def nodes(self, account_id: int, span: Span) -> list[bytes]:
+        """The nodes of the ledger's tree in that span, as far as they are there; see `app.domain.merkle`."""
+        ...
+
 
 class Accounts(Protocol):
     """Accounts and their keys. Looking a key up by its id is how a caller's account is found: the one question without one."""
@@ -177,6 +183,14 @@ class Accounts(Protocol):
 
     async def keep_secret(self, account_id: int, name: str, value: bytes) -> bytes:
         """Keep a secret, unless one of that name is kept: gives the one that is, the same to every process."""
+        ...
+
+    async def signing_keys(self) -> list[KeptKey]:
+        """The gateway's own signing keys, the first one first."""
+        ...
+
+    async def keep_signing_key(self, key: KeptKey) -> None:
+        """Keep a key, unless one of that number is kept: so of several processes that make one, all find the same."""
         ...
 
 

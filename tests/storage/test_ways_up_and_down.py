@@ -99,3 +99,21 @@ async def test_several_that_migrate_at_once_migrate_once(engine: str, place: str
 async def test_a_server_that_is_not_there_cannot_be_migrated() -> None:
     with pytest.raises(Unavailable, match="the database cannot be reached"):
         await moved("postgresql://gateway@127.0.0.1:1/usage", REVISIONS[-1])
+
+
+@pytest.mark.parametrize("engine", DURABLE)
+async def test_the_tree_of_a_ledger_from_before_there_was_one_is_built_on_the_way_up(
+    engine: str, place: str, tmp_path: Path, rules: Rules
+) -> None:
+    store = await open_engine(engine, tmp_path)
+    account = await store.create_account("acme", START)
+    await record(store, caller(account, Permission.ADMIN), [usage() for _ in range(2_050)], rules=rules)
+    grown = await store.nodes(account.id, (1, 0, 9))
+    await store.close()
+    await moved(place, "0005", down=True)
+    await moved(place, REVISIONS[-1])
+
+    again = await open_engine(engine, tmp_path)
+    assert await again.nodes(account.id, (1, 0, 9)) == grown
+    assert len(grown) == 2
+    await again.close()

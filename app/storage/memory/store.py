@@ -15,6 +15,8 @@ from app.domain.decimal import scaled
 from app.domain.entry import Correction, Entry, EntryKind
 from app.domain.errors import AlreadyExists, NotFound
 from app.domain.export import UNFINISHED, Export, ExportFilters, ExportStatus, Mark
+from app.domain.merkle import WIDTH, Span, perfect
+from app.domain.signing import KeptKey
 from app.ports import EVERY_EXPORT, Head, Transaction
 from app.question.filters import Filters
 from app.question.fold import Cell, fold
@@ -38,6 +40,7 @@ class MemoryStore:
         self.ledgers: dict[int, AccountLedger] = {}
         self.locks: dict[int, asyncio.Lock] = {}
         self.secrets: dict[tuple[int, str], bytes] = {}
+        self.kept_keys: dict[int, KeptKey] = {}
 
     async def head(self, account_id: int) -> Head:
         return self.ledger(account_id).head()
@@ -91,6 +94,12 @@ class MemoryStore:
         )
         return found if question.limit is None else found[: question.limit]
 
+    async def nodes(self, account_id: int, span: Span) -> list[bytes]:
+        level, first, end = span
+        leaves = [each.leaf for each in self._recorded(account_id)]
+        width = WIDTH**level
+        return [perfect(leaves[at * width : (at + 1) * width]) for at in range(first, min(end, len(leaves) // width))]
+
     async def create_account(self, name: str, created_at: datetime) -> Account:
         if await self.account_named(name) is not None:
             raise AlreadyExists(f"an account named {name} exists")
@@ -128,6 +137,12 @@ class MemoryStore:
 
     async def secret(self, account_id: int, name: str) -> bytes | None:
         return self.secrets.get((account_id, name))
+
+    async def signing_keys(self) -> list[KeptKey]:
+        return [self.kept_keys[number] for number in sorted(self.kept_keys)]
+
+    async def keep_signing_key(self, key: KeptKey) -> None:
+        self.kept_keys.setdefault(key.number, key)
 
     async def keep_secret(self, account_id: int, name: str, value: bytes) -> bytes:
         return self.secrets.setdefault((account_id, name), value)

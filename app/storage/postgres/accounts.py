@@ -9,6 +9,7 @@ from sqlalchemy import bindparam, select
 
 from app.domain.account import Account, Key, genesis
 from app.domain.errors import AlreadyExists
+from app.domain.signing import KeptKey
 from app.storage.postgres.connection import translating
 from app.storage.postgres.dialect import PostgresDialect
 from app.storage.postgres.readers import Readers
@@ -76,6 +77,15 @@ class PostgresAccounts:
     async def secret(self, account_id: int, name: str) -> bytes | None:
         rows = await self._readers.fetch(self._writes.secret, {"account_id": account_id, "name": name})
         return bytes(rows[0][0]) if rows else None
+
+    async def signing_keys(self) -> list[KeptKey]:
+        return [self._mapping.signing_key(row) for row in await self._readers.fetch(self._writes.signing_keys, {})]
+
+    async def keep_signing_key(self, key: KeptKey) -> None:
+        keep = self._writes.keep_signing_key
+        with translating():
+            async with self._pool.acquire() as connection:
+                await connection.execute(keep.sql, *keep.bind(self._mapping.signing_key_values(key)))
 
     async def keep_secret(self, account_id: int, name: str, value: bytes) -> bytes:
         keep, kept = self._writes.keep_secret, self._writes.secret

@@ -10,6 +10,7 @@ from typing import Any
 from app.domain.catalogue import Record
 from app.domain.entry import Entry, EntryKind
 from app.domain.errors import NotFound
+from app.domain.merkle import Span
 from app.domain.period import Period
 from app.ports import Head
 from app.question.filters import Filters
@@ -17,7 +18,7 @@ from app.question.groups import Grouped, Groups
 from app.question.records import Records
 from app.question.rows import Rows
 from app.question.scope import Scope
-from app.storage.postgres.dialect import LAST, PostgresDialect
+from app.storage.postgres.dialect import FIRST, LAST, PostgresDialect
 from app.storage.postgres.months import Months, Timeline, Window, pieces, runs
 from app.storage.postgres.readers import Readers
 from app.storage.postgres.reads import PostgresReads
@@ -27,7 +28,7 @@ from app.storage.sql.dialect import Statement
 from app.storage.sql.mapping import Mapping
 from app.storage.sql.reads import EVERYTHING
 from app.storage.sql.records import RecordReads, record_arguments, record_shape
-from app.storage.sql.writes import Writes
+from app.storage.sql.writes import Writes, nodes_asked
 
 BATCH = 1_000
 """Entries in one batch of a stream. Each is a query of its own: a long one would keep dead rows from being cleared away."""
@@ -67,6 +68,17 @@ class PostgresLedger:
         values = {"account_id": account_id, "moment": moment, "recorded_from": start, "recorded_below": LAST}
         rows = await self._readers.fetch(self._reads.sequence_at, values)
         return int(rows[0][0]) if rows else before
+
+    async def nodes(self, account_id: int, span: Span) -> list[bytes]:
+        statement, values = nodes_asked(self._writes, account_id, span)
+        _, first, end = span
+        timeline = await self._months.known(account_id, end, self._readers.ask)
+        windows = timeline.windows(first, end)
+        bounds = {
+            "recorded_from": windows[0].recorded_from if windows else FIRST,
+            "recorded_below": windows[-1].recorded_below if windows else LAST,
+        }
+        return [bytes(row[0]) for row in await self._readers.fetch(statement, values | bounds)]
 
     async def rows(self, question: Rows) -> list[Entry]:
         limit = EVERYTHING if question.limit is None else question.limit

@@ -14,12 +14,14 @@ from typing import Any
 
 from app.domain.entry import Entry
 from app.domain.errors import NotFound
+from app.domain.merkle import Span, completes, grow
 from app.ports import Claim, Head
 from app.storage.postgres.appending import Appending, Written
 from app.storage.postgres.dialect import FIRST, LAST
 from app.storage.postgres.months import Months
 from app.storage.postgres.statements import Statements
 from app.storage.sql.dialect import Statement
+from app.storage.sql.writes import nodes_asked
 
 
 class Unit:
@@ -107,13 +109,25 @@ class Unit:
         """Write what was gathered."""
         if self.entries:
             write = self._appending.write
+            size = self.entries[0].sequence - 1
             self._written.append(await write(self._connection, self.account_id, self.entries, self.claims))
+            if completes(size, len(self.entries)):
+                kept = await grow(size, [each.leaf for each in self.entries], self._nodes)
+                add = self.statements.add_tree_node
+                rows = [dict(zip(("level", "position", "digest"), each, strict=True)) for each in kept]
+                await self._connection.executemany(add.sql, [add.bind({"account_id": self.account_id} | row) for row in rows])
         self.entries, self.claims = [], {}
 
     def committed(self) -> None:
         """Everything is there for good."""
         for written in self._written:
             self._appending.committed(written)
+
+    async def _nodes(self, span: Span) -> list[bytes]:
+        statement, values = nodes_asked(self.statements, self.account_id, span)
+        if span[0] == 0:
+            values["recorded_from"] = await self.recorded_from(span[1] + 1)
+        return [bytes(row[0]) for row in await self.fetch(statement, **values)]
 
     async def recorded_from(self, sequence: int) -> datetime:
         """An instant at or before which nothing was recorded that has this sequence or a higher one, the nearer the better."""

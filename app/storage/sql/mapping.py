@@ -12,6 +12,7 @@ import orjson
 from app.domain.account import Account, Key
 from app.domain.catalogue import Record, RecordKind
 from app.domain.entry import NO_VEIL, Correction, Entry, EntryKind, Veil
+from app.domain.signing import KeptKey
 from app.ports import Head
 from app.storage.sql.dialect import Dialect
 from app.storage.sql.tables import accounts, catalogue, heads, keys
@@ -132,6 +133,20 @@ class Mapping:
         for name in ("created_at", "expires_at", "revoked_at", "last_used_at"):
             stated[name] = self.bound(stated[name])
         return stated
+
+    def signing_key(self, row: Sequence[Any]) -> KeptKey:
+        """The key that a row of `signing_keys` holds."""
+        number, seed, public_key, valid_from = row
+        return KeptKey(number, bytes(seed), bytes(public_key), self._dialect.moment(valid_from))
+
+    def signing_key_values(self, key: KeptKey) -> dict[str, Any]:
+        """The row of `signing_keys` that holds a key, by column."""
+        return {
+            "number": key.number,
+            "seed": key.seed,
+            "public_key": key.public_key,
+            "valid_from": self._dialect.bound(key.valid_from),
+        }
 
     def _moment(self, value: Any) -> datetime | None:
         return None if value is None else self._dialect.moment(value)

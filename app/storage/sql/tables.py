@@ -233,6 +233,30 @@ class SecretRow(Shared, table=True):
     value: bytes = Field(sa_type=LargeBinary)
 
 
+class TreeNodeRow(Shared, table=True):
+    """A node of a ledger's Merkle tree over 1,024 nodes of the level below; level 0, the leaves, is in `entries`."""
+
+    __tablename__ = "tree_nodes"
+    __table_args__ = (CLUSTERED,)
+
+    account_id: int = Field(primary_key=True, sa_type=Integer)
+    level: int = Field(primary_key=True, sa_type=cast(Any, Small))
+    position: int = Field(primary_key=True, sa_type=cast(Any, Big))
+    digest: bytes = Field(sa_type=LargeBinary)
+
+
+class SigningKeyRow(Shared, table=True):
+    """A key that the gateway signs with, for all accounts; each number follows the one before."""
+
+    __tablename__ = "signing_keys"
+    __table_args__ = (STRICT,)
+
+    number: int = Field(primary_key=True, sa_type=Integer, sa_column_kwargs={"autoincrement": False})
+    seed: bytes = Field(sa_type=LargeBinary)
+    public_key: bytes = Field(sa_type=LargeBinary)
+    valid_from: int = Field(sa_type=cast(Any, Instant))
+
+
 class EntryRow(SQLModel):
     """One line of a ledger, apart from its quantity and charge, which each engine keeps in its own way."""
 
@@ -307,3 +331,5 @@ exports = table_of(ExportRow)
 first_answers = table_of(FirstAnswerRow)
 secrets = table_of(SecretRow)
 export_marks = table_of(ExportMarkRow)
+tree_nodes = table_of(TreeNodeRow)
+signing_keys = table_of(SigningKeyRow)

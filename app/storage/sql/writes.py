@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
+from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import bindparam, select, text
 
+from app.domain.merkle import Span
 from app.storage.sql.dialect import Dialect, Statement, compile_statement
 from app.storage.sql.mapping import ACCOUNT_COLUMNS, HEAD_COLUMNS, KEY_COLUMNS, RECORD_COLUMNS, Mapping
 
@@ -131,6 +133,42 @@ class Writes:
         )
 
     @cached_property
+    def leaves(self) -> Statement:
+        """The leaves of the entries with `above` < sequence <= `upto`, in order."""
+        entries = self._dialect.entries
+        return compile_statement(
+            select(entries.c.leaf)
+            .where(entries.c.account_id == bindparam("account_id"), *self._dialect.bounds())
+            .where(entries.c.sequence > bindparam("above"), entries.c.sequence <= bindparam("upto"))
+            .order_by(entries.c.sequence),
+            self._dialect,
+        )
+
+    @cached_property
+    def tree_nodes(self) -> Statement:
+        """The nodes of a `level` from the position `first` to before `end`, in order."""
+        return self._compiled(
+            "SELECT digest FROM tree_nodes WHERE account_id = :account_id AND level = :level"
+            " AND position >= :first AND position < :end ORDER BY position"
+        )
+
+    @cached_property
+    def add_tree_node(self) -> Statement:
+        return self._insert("tree_nodes", ("account_id", "level", "position", "digest"))
+
+    @cached_property
+    def signing_keys(self) -> Statement:
+        return self._compiled("SELECT number, seed, public_key, valid_from FROM signing_keys ORDER BY number")
+
+    @cached_property
+    def keep_signing_key(self) -> Statement:
+        """Changes nothing where the number is taken."""
+        return self._compiled(
+            "INSERT INTO signing_keys (number, seed, public_key, valid_from)"
+            " VALUES (:number, :seed, :public_key, :valid_from) ON CONFLICT (number) DO NOTHING"
+        )
+
+    @cached_property
     def secret(self) -> Statement:
         return self._compiled("SELECT value FROM secrets WHERE account_id = :account_id AND name = :name")
 
@@ -154,6 +192,14 @@ class Writes:
 
     def _compiled(self, sql: str) -> Statement:
         return compile_statement(text(sql), self._dialect)
+
+
+def nodes_asked(writes: Writes, account_id: int, span: Span) -> tuple[Statement, dict[str, Any]]:
+    """The statement for nodes of a ledger's tree, and its values."""
+    level, first, end = span
+    if level == 0:
+        return writes.leaves, {"account_id": account_id, "above": first, "upto": end}
+    return writes.tree_nodes, {"account_id": account_id, "level": level, "first": first, "end": end}
 
 
 def _names(columns: Sequence[str]) -> str:

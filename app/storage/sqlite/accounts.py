@@ -8,6 +8,7 @@ from sqlalchemy import bindparam, select
 
 from app.domain.account import Account, Key, genesis
 from app.domain.errors import AlreadyExists
+from app.domain.signing import KeptKey
 from app.storage.sql.dialect import compile_statement
 from app.storage.sql.mapping import Mapping
 from app.storage.sql.tables import accounts, keys
@@ -75,6 +76,15 @@ class SqliteAccounts:
     async def secret(self, account_id: int, name: str) -> bytes | None:
         rows = await self._readers.fetch(self._writes.secret, {"account_id": account_id, "name": name})
         return bytes(rows[0][0]) if rows else None
+
+    async def signing_keys(self) -> list[KeptKey]:
+        rows = await self._readers.fetch(self._writes.signing_keys, {})
+        return [self._mapping.signing_key(row) for row in rows]
+
+    async def keep_signing_key(self, key: KeptKey) -> None:
+        keep = self._writes.keep_signing_key
+        bound = keep.bind(self._mapping.signing_key_values(key))
+        await self._writer.submit(lambda unit: unit.connection.execute(keep.sql, bound).rowcount)
 
     async def keep_secret(self, account_id: int, name: str, value: bytes) -> bytes:
         keep, kept = self._writes.keep_secret, self._writes.secret

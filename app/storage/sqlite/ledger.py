@@ -10,6 +10,7 @@ from typing import Any
 from app.domain.catalogue import Record
 from app.domain.entry import Entry, EntryKind
 from app.domain.errors import NotFound
+from app.domain.merkle import Span
 from app.ports import Head
 from app.question.filters import Filters
 from app.question.groups import Grouped, Groups
@@ -22,7 +23,7 @@ from app.storage.sql.dialect import Statement
 from app.storage.sql.mapping import Mapping
 from app.storage.sql.reads import EVERYTHING, Reads
 from app.storage.sql.records import RecordReads, record_arguments, record_shape
-from app.storage.sql.writes import Writes
+from app.storage.sql.writes import Writes, nodes_asked
 from app.storage.sqlite.dialect import SqliteDialect
 from app.storage.sqlite.readers import Readers
 
@@ -51,6 +52,10 @@ class SqliteLedger:
         if not rows:
             raise NotFound(f"no account {account_id}")
         return self._mapping.head(rows[0])
+
+    async def nodes(self, account_id: int, span: Span) -> list[bytes]:
+        statement, values = nodes_asked(self._writes, account_id, span)
+        return [bytes(row[0]) for row in await self._readers.fetch(statement, values)]
 
     async def sequence_at(self, account_id: int, moment: datetime) -> int:
         values = {"account_id": account_id, "moment": self._dialect.bound(moment)}

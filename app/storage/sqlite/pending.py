@@ -7,6 +7,7 @@ again. So appended rows are kept until something wants to see them, at the lates
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
 from typing import Any
 
 from app.domain.entry import Entry
@@ -27,6 +28,8 @@ class Batch:
         self.claims: dict[tuple[int, bytes], int] = {}
         self.stubs: dict[Stub, Entry] = {}
         self.heads: dict[int, Head] = {}
+        self.nodes: list[tuple[int, int, int, bytes]] = []
+        """Account, level, position and hash of nodes of ledgers' trees."""
 
     def __bool__(self) -> bool:
         return bool(self.heads)
@@ -35,11 +38,17 @@ class Batch:
         """Note that `entry` names the id, unless one before it does."""
         self.stubs.setdefault(stub, entry)
 
+    def leaves(self, mapping: Mapping) -> Iterator[tuple[int, bytes]]:
+        """Sequence and leaf of each entry, in order."""
+        sequence, leaf = (mapping.entry_columns.index(name) for name in ("sequence", "leaf"))
+        return ((row[sequence], bytes(row[leaf])) for row in self.entries)
+
     def absorb(self, later: Batch) -> None:
         """Add what was appended after this."""
         self.entries += later.entries
         self.claims |= later.claims
         self.heads |= later.heads
+        self.nodes += later.nodes
         for stub, entry in later.stubs.items():
             self.name(stub, entry)
 
@@ -62,6 +71,8 @@ class Pending:
             connection.executemany(writes.add_claim.sql, rows)
         if batch.stubs:
             connection.executemany(writes.add_stub.sql, [self._stub(key, entry) for key, entry in batch.stubs.items()])
+        if batch.nodes:
+            connection.executemany(writes.add_tree_node.sql, batch.nodes)
         connection.executemany(writes.move_head.sql, [self._head(*each) for each in batch.heads.items()])
 
     def flush(self, connection: sqlite3.Connection) -> None:

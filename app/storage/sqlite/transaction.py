@@ -12,6 +12,7 @@ from app.domain.entry import PRIVATE_FIELDS, Correction, Entry, Veil
 from app.domain.errors import AlreadyCorrected, NotFound
 from app.domain.export import Export, Mark
 from app.domain.first_answer import FirstAnswer
+from app.domain.merkle import Kept, Span, completes, grow
 from app.ports import Claim, Head, Transaction
 from app.storage.sql.conditions import repeated
 from app.storage.sql.dialect import Dialect, Statement
@@ -20,7 +21,7 @@ from app.storage.sql.first_answers import FirstAnswerStatements, first_answer_of
 from app.storage.sql.known import Known
 from app.storage.sql.mapping import Mapping
 from app.storage.sql.projection import carried, first_named
-from app.storage.sql.writes import WIDEST, Writes, width
+from app.storage.sql.writes import WIDEST, Writes, nodes_asked, width
 from app.storage.sqlite.connection import empty_log
 from app.storage.sqlite.pending import Batch, Pending
 from app.storage.sqlite.writer import Unit
@@ -89,6 +90,8 @@ class SqliteTransaction:
             if entry.sequence != sequence or entry.account_id != self._account_id:
                 raise ValueError(f"entry {entry.id} does not follow the head at {head.sequence} of account {self._account_id}")
         draft = self._draft
+        if completes(head.sequence, len(entries)):
+            draft.nodes += [(self._account_id, *kept) for kept in await self._grown(head.sequence, entries)]
         draft.entries += map(self._mapping.entry_values, entries)
         for claim in claims:
             self._claim(claim)
@@ -161,6 +164,20 @@ class SqliteTransaction:
         values = first_answer_values(answer, self._shared.dialect)
         self._execute(self._shared.answers.drop, key=values["key"], created_at=values["created_at"])
         self._execute(self._shared.answers.add, **values)
+
+    async def _grown(self, size: int, entries: Sequence[Entry]) -> list[Kept]:
+        return await grow(size, [each.leaf for each in entries], self._nodes)
+
+    async def _nodes(self, span: Span) -> list[bytes]:
+        """Looks into the draft beside the table, since writing it now would need a savepoint, which costs much."""
+        self._pending.flush(self._unit.reading)
+        statement, values = nodes_asked(self._writes, self._account_id, span)
+        found = [bytes(row[0]) for row in self._unit.reading.execute(statement.sql, statement.bind(values))]
+        level, first, end = span
+        if level == 0:
+            return found + [leaf for sequence, leaf in self._draft.leaves(self._mapping) if first < sequence <= end]
+        drafted = self._draft.nodes
+        return found + [digest for _, own, position, digest in drafted if own == level and first <= position < end]
 
     def _reverse(self, reversals: Sequence[Entry]) -> None:
         for each in reversals:

@@ -38,7 +38,7 @@ from app.storage.postgres.dialect import Own
 from app.storage.sql.tables import Shared
 from tests.events import START, usage
 
-EVERYWHERE = {"accounts", "keys", "alembic_version"}
+EVERYWHERE = {"accounts", "keys", "signing_keys", "alembic_version"}
 """Small tables of which every node has a copy: they are asked before the account is known, to find it."""
 POLLED = {"exports_unfinished": "created_at", "exports_with_file": "updated_at"}
 """Workers look for what is left to do in all accounts at once."""
@@ -55,7 +55,8 @@ async def tables(outside: asyncpg.Connection) -> list[str]:
 
 async def test_the_tables_that_are_spread_are_these(outside: asyncpg.Connection) -> None:
     assert await tables(outside) == [
-        "catalogue", "claims", "entries", "export_marks", "exports", "first_answers", "heads", "months", "reversals", "secrets"
+        "catalogue", "claims", "entries", "export_marks", "exports", "first_answers", "heads", "months", "reversals", "secrets",
+        "tree_nodes",
     ]  # fmt: skip
 
 
