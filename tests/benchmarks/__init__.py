@@ -1,0 +1,1 @@
+"""The data sets that benchmarks are run on are what recording would have made."""
