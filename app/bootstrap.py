@@ -12,12 +12,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.access.doorkeeper import Doorkeeper
 from app.access.links import Links
+from app.access.sessions import Sessions, forget_expired
 from app.api.services import Services
 from app.domain.errors import GatewayError
+from app.domain.instant import now
 from app.exports.jobs import Worker
 from app.ledger.commands import Rules
 from app.observability.logs import configure
-from app.ports import Files
+from app.ports import Files, Store
 from app.settings import LogFormat, Settings
 from app.storage.copying import Transferable
 from app.storage.files import open_files
@@ -25,6 +27,7 @@ from app.storage.migrations import move
 from app.storage.sqlite import open_sqlite
 
 _FLUSH_SECONDS = 5.0
+_TIDY_SECONDS = 600.0
 
 
 async def open_store(settings: Settings) -> Transferable:
@@ -70,7 +73,7 @@ async def opened_services(settings: Settings, *, demo_token: str | None = None) 
     rules = rules_of(settings)
     doorkeeper = Doorkeeper(store)
     worker = Worker(store, files, rules=rules)
-    tasks = [asyncio.create_task(_flush(doorkeeper)), asyncio.create_task(worker.run())]
+    tasks = [asyncio.create_task(_flush(doorkeeper)), asyncio.create_task(worker.run()), asyncio.create_task(_tidy(store))]
     try:
         yield Services(
             store=store,
@@ -78,6 +81,7 @@ async def opened_services(settings: Settings, *, demo_token: str | None = None) 
             notify_exports=worker.notify,
             doorkeeper=doorkeeper,
             links=Links(store, settings.secret),
+            sessions=Sessions(store, doorkeeper, settings.secret),
             rules=rules,
             public_url=settings.url(),
             version=version("usage-gateway"),
@@ -103,6 +107,16 @@ async def _flush(doorkeeper: Doorkeeper) -> None:
             await doorkeeper.flush()
         except Exception:  # last use is a convenience: a store that is busy for once must not end the noting of it
             log.exception("last uses of keys were not written")
+
+
+async def _tidy(store: Store) -> None:
+    log = structlog.stdlib.get_logger("gateway.tidying")
+    while True:
+        try:
+            await forget_expired(store, at=now())
+        except Exception:  # what is over its time is refused all the same: it can be cleared away the next time
+            log.exception("what has expired was not cleared away")
+        await asyncio.sleep(_TIDY_SECONDS)
 
 
 class Gateway:

@@ -185,6 +185,18 @@ class Accounts(Protocol):
         """Keep a secret, unless one of that name is kept: gives the one that is, the same to every process."""
         ...
 
+    async def end_session(self, account_id: int, session_id: str, expires_at: datetime) -> None:
+        """Note that the account's session was ended before it expires; one that was noted stays as it was."""
+        ...
+
+    async def session_ended(self, account_id: int, session_id: str) -> bool:
+        """Whether that is noted of the session."""
+        ...
+
+    async def forget_sessions(self, account_id: int, moment: datetime) -> None:
+        """Drop what is noted of the account's sessions that expire at or before `moment`."""
+        ...
+
     async def signing_keys(self) -> list[KeptKey]:
         """The gateway's own signing keys, the first one first."""
         ...

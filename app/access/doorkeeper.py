@@ -6,18 +6,14 @@ A key that is revoked is refused by every process within that second; until then
 from __future__ import annotations
 
 import hashlib
-import time
-from collections import OrderedDict
 from collections.abc import Callable
 from datetime import datetime
 
-from app.access.tokens import check_usable, key_behind
-from app.domain.account import Key, Principal
+from app.access.memory import Memory
+from app.access.tokens import check_usable, key_behind, key_named
+from app.domain.account import Account, Key, Principal
 from app.domain.instant import now
 from app.ports import Accounts
-
-_REMEMBERED_SECONDS = 0.5
-_MOST_REMEMBERED = 10_000
 
 
 class Doorkeeper:
@@ -29,24 +25,20 @@ class Doorkeeper:
     def __init__(self, accounts: Accounts, clock: Callable[[], datetime] = now) -> None:
         self._accounts = accounts
         self._clock = clock
-        self._known: OrderedDict[bytes, tuple[float, Principal, Key]] = OrderedDict()
+        self._known: Memory[tuple[Principal, Key]] = Memory()
         self._used: dict[str, datetime] = {}
 
     async def admit(self, token: str, address: str | None) -> Principal:
         """The principal that the token stands for; raises Unauthenticated."""
-        at = self._clock()
-        # Keyed by digest, so that no token lies in memory longer than its request.
+        # Known by digest, so that no token lies in memory longer than its request.
         digest = hashlib.sha256(token.encode(errors="surrogatepass")).digest()
-        found = self._known.get(digest)
-        if found is not None and found[0] > time.monotonic():
-            principal, key = found[1], found[2]
-        else:
-            account, key = await key_behind(self._accounts, token)
-            principal = Principal(account, key.id, frozenset(key.scopes))
-            self._remember(digest, principal, key)
-        check_usable(key, address=address, at=at)
-        self._used[principal.key_id] = at
-        return principal
+        return self._admitted(self._known.get(digest) or self._remember(digest, await key_behind(self._accounts, token)), address)
+
+    async def admit_key(self, account_id: int, key_id: str, address: str | None) -> Principal:
+        """The principal behind a key of that account, proven otherwise than by its token; raises Unauthenticated."""
+        name = key_id.encode()
+        found = self._known.get(name) or self._remember(name, await key_named(self._accounts, account_id, key_id))
+        return self._admitted(found, address)
 
     async def flush(self) -> None:
         """Write when keys were last used."""
@@ -54,8 +46,15 @@ class Doorkeeper:
         if used:
             await self._accounts.touch_keys(used)
 
-    def _remember(self, digest: bytes, principal: Principal, key: Key) -> None:
-        self._known[digest] = (time.monotonic() + _REMEMBERED_SECONDS, principal, key)
-        self._known.move_to_end(digest)
-        while len(self._known) > _MOST_REMEMBERED:
-            self._known.popitem(last=False)
+    def _admitted(self, found: tuple[Principal, Key], address: str | None) -> Principal:
+        principal, key = found
+        at = self._clock()
+        check_usable(key, address=address, at=at)
+        self._used[principal.key_id] = at
+        return principal
+
+    def _remember(self, name: bytes, found: tuple[Account, Key]) -> tuple[Principal, Key]:
+        account, key = found
+        made = Principal(account, key.id, frozenset(key.scopes)), key
+        self._known.put(name, made)
+        return made

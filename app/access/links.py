@@ -5,8 +5,7 @@ can stand in a URL as it is. The signature is HMAC-SHA-256 (RFC 2104) over the l
 of the account's own, and the text itself is compared: one changed character is refused. What cannot be read is refused in
 the same words as what is signed otherwise, so that a refusal tells nothing.
 
-The key is derived from the operator's secret where one is set; otherwise it is made once and kept in the store, where every
-process finds the same. A link cannot be taken back before it expires, but what it leads to can be.
+A link cannot be taken back before it expires, but what it leads to can be.
 """
 
 from __future__ import annotations
@@ -14,18 +13,17 @@ from __future__ import annotations
 import binascii
 import hmac
 import re
-import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
+from app.access.secrets import AccountSecrets
 from app.domain.errors import LinkExpired, LinkRefused
 from app.domain.instant import format_instant
 from app.ports import Accounts
 
 _NAME = "links"
-_KEY_BYTES = 32
 LONGEST = 2_048
 """Characters that a link's text may have."""
 _TEXT = re.compile(r"[1-9][0-9]{0,9}\.[1-9][0-9]{0,10}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{43}", re.ASCII)
@@ -46,9 +44,7 @@ class Links:
     """Signs and checks. `secret` is the operator's own, if there is one. One for each process: keys are remembered."""
 
     def __init__(self, store: Accounts, secret: str | None = None) -> None:
-        self._store = store
-        self._secret = secret
-        self._keys: dict[int, bytes] = {}
+        self._secrets = AccountSecrets(store, _NAME, secret)
 
     async def sign(
         self, purpose: str, account_id: int, subject: str, *, issuer: str, at: datetime, lifetime: timedelta
@@ -60,8 +56,7 @@ class Links:
         """
         expires = int((at + lifetime).timestamp())
         said = f"{account_id}.{expires}.{_spelled(issuer.encode())}.{_spelled(subject.encode())}"
-        key = await self._key(account_id, make=True)
-        assert key is not None
+        key = await self._secrets.key(account_id)
         link = Link(purpose, account_id, subject, issuer, datetime.fromtimestamp(expires, UTC))
         return f"{said}.{_signature(key, purpose, said)}", link
 
@@ -71,7 +66,7 @@ class Links:
             raise _refused()
         said, _, signature = text.rpartition(".")
         account, expires, issuer, subject = said.split(".")
-        key = await self._key(int(account), make=False)
+        key = await self._secrets.find(int(account))
         if key is None or not hmac.compare_digest(_signature(key, purpose, said), signature):
             raise _refused()
         try:
@@ -82,17 +77,6 @@ class Links:
         if at >= link.expires_at:
             raise LinkExpired(f"this link expired at {format_instant(link.expires_at)}; ask whoever sent it for a new one")
         return link
-
-    async def _key(self, account_id: int, *, make: bool) -> bytes | None:
-        """The account's key. One that is not kept yet is made only for signing: nobody can hold a link signed with it."""
-        if self._secret is not None:
-            return hmac.digest(self._secret.encode(), f"{_NAME}\n{account_id}".encode(), sha256)
-        key = self._keys.get(account_id) or await self._store.secret(account_id, _NAME)
-        if key is None and make:
-            key = await self._store.keep_secret(account_id, _NAME, secrets.token_bytes(_KEY_BYTES))
-        if key is not None:
-            self._keys[account_id] = key
-        return key
 
 
 def _signature(key: bytes, purpose: str, said: str) -> str:

@@ -1,7 +1,8 @@
 """Tokens: how a key's secret is written, and how a caller who shows one becomes a principal.
 
 A token is `gwk_<id>_<secret>`: the id finds the key, the secret (32 random bytes) proves it. Only the secret's SHA-256 is kept: a
-random secret of that length cannot be guessed, so a slow hash would cost every request and protect nothing.
+random secret of that length cannot be guessed, so a slow hash would cost every request and protect nothing. Where a legacy
+contract wants a name and a password, the id is the name and the secret the password.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from app.domain.account import Account, Key, Permission, Principal
-from app.domain.errors import InvalidEvent, Unauthenticated
+from app.domain.errors import InvalidEvent, KeyEnded, Unauthenticated
 from app.ports import Accounts
 
 _TOKEN = re.compile(r"gwk_([a-z2-7]{16})_([A-Za-z0-9_-]{43})", re.ASCII)
@@ -54,7 +55,19 @@ def new_key(
         expires_at=expires_at,
         replaces=replaces,
     )
-    return key, f"gwk_{key_id}_{secret}"
+    return key, token_of(key_id, secret)
+
+
+def token_of(key_id: str, secret: str) -> str:
+    """The token of a key whose id and secret are told apart."""
+    return f"gwk_{key_id}_{secret}"
+
+
+def secret_in(token: str) -> str:
+    """The secret of a token that `new_key` made."""
+    match = _TOKEN.fullmatch(token)
+    assert match is not None
+    return match[2]
 
 
 async def authenticate(accounts: Accounts, token: str, *, address: str | None, at: datetime) -> Principal:
@@ -81,12 +94,24 @@ async def key_behind(accounts: Accounts, token: str) -> tuple[Account, Key]:
     return account, key
 
 
+async def key_named(accounts: Accounts, account_id: int, key_id: str) -> tuple[Account, Key]:
+    """The account and its key with that id, usable or not; raises Unauthenticated where there is none."""
+    key = await accounts.key(key_id)
+    account = None if key is None or key.account_id != account_id else await accounts.account(account_id)
+    if key is None or account is None:
+        raise Unauthenticated("the key is unknown")
+    return account, key
+
+
 def check_usable(key: Key, *, address: str | None, at: datetime) -> None:
-    """Return if the key is neither revoked nor expired and the address lies in its networks; raises Unauthenticated."""
+    """Return if the key may be used then and from there.
+
+    Raises KeyEnded for one that is revoked or expired, Unauthenticated for an address outside of its networks.
+    """
     if key.revoked_at is not None and key.revoked_at <= at:
-        raise Unauthenticated("the token was revoked")
+        raise KeyEnded("the token was revoked")
     if key.expires_at is not None and key.expires_at <= at:
-        raise Unauthenticated("the token has expired")
+        raise KeyEnded("the token has expired")
     if key.cidrs and not _within(address, key.cidrs):
         raise Unauthenticated("the token is not accepted from this address")
 

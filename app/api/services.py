@@ -10,6 +10,7 @@ from starlette.types import Scope
 
 from app.access.doorkeeper import Doorkeeper
 from app.access.links import Links
+from app.access.sessions import Sessions
 from app.ledger.commands import Rules
 from app.ports import Files, Store
 
@@ -24,6 +25,8 @@ class Services:
     doorkeeper: Doorkeeper
     links: Links
     """Signs links that need no token, and checks them."""
+    sessions: Sessions
+    """Opens, admits and ends the sessions of legacy callers."""
     rules: Rules
     public_url: str
     """The URL that callers see, without a slash at its end."""

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from app.access.tokens import new_key
+from app.access.tokens import new_key, secret_in
 from app.cli.session import OPERATOR, Session, run
 from app.domain.account import Account, Key
 from app.domain.errors import InvalidEvent, NotFound
@@ -42,7 +42,7 @@ def create(
     cidr: Annotated[list[str] | None, typer.Option("--cidr", help="Networks it is accepted from; repeat for several.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Create a key. Its token is shown now and never again."""
+    """Create a key. Its token is shown now and never again, and so are the names and passwords that legacy callers know it by."""
 
     async def body(session: Session) -> tuple[Account, Key, str]:
         owner = await session.account(account)
@@ -123,13 +123,18 @@ def revoke(key_id: Annotated[str, typer.Argument(help="Id of the key.")], as_jso
 
 
 def _show(owner: Account, key: Key, token: str, *, as_json: bool) -> None:
+    secret = secret_in(token)
     facts = _facts(owner, key) | {"token": token}
+    # One key for every door: contracts that want a name and a password take its id and its secret.
+    facts |= {"api_key": key.id, "password": secret, "client_id": key.id, "client_secret": secret}
     if as_json:
         typer.echo(json.dumps(facts))
         return
     typer.echo(f"key      {key.id}\naccount  {owner.name}\nscopes   {' '.join(key.scopes)}")
     typer.echo(f"expires  {facts['expires_at'] or 'never'}")
-    typer.echo(f"token    {token}\n\nThis is the only time the token is shown.")
+    typer.echo(f"token    {token}\n\nThe same key, where a name and a password are wanted:")
+    typer.echo(f"api_key    {key.id}    password       {secret}")
+    typer.echo(f"client_id  {key.id}    client_secret  {secret}\n\nThis is the only time these are shown.")
 
 
 def _facts(owner: Account, key: Key) -> dict[str, Any]:

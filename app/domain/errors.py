@@ -8,6 +8,7 @@
     ├── InvalidBody                   INVALID_JSON         a body that is not what its content type says
     ├── PayloadTooLarge               PAYLOAD_TOO_LARGE
     ├── Unauthenticated               UNAUTHORIZED
+    │   └── KeyEnded                  UNAUTHORIZED         of a key that was revoked or has expired
     ├── ScopeDenied                   TOKEN_SCOPE_DENIED
     ├── LinkRefused                   LINK_REFUSED         a signed link that was changed, or is for something else
     │   └── LinkExpired               LINK_EXPIRED
@@ -87,6 +88,10 @@ class Unauthenticated(GatewayError):
     """No token, or one that is malformed, unknown, expired, revoked, or used from outside its networks."""
 
     code = "UNAUTHORIZED"
+
+
+class KeyEnded(Unauthenticated):
+    """The right token, or the session, of a key that was revoked or has expired."""
 
 
 class ScopeDenied(GatewayError):

@@ -142,7 +142,7 @@ async def test_the_doorkeeper_refuses_a_revoked_key_once_it_forgets_it(
     store: Store, account: Account, rules: Rules, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monotonic = 1_000.0
-    monkeypatch.setattr("app.access.doorkeeper.time.monotonic", lambda: monotonic)
+    monkeypatch.setattr("app.access.memory.time.monotonic", lambda: monotonic)
     key, token = await issued(store, account, rules)
     doorkeeper = Doorkeeper(store, rules.clock)
     assert (await doorkeeper.admit(token, None)).key_id == key.id

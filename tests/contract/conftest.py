@@ -16,6 +16,7 @@ from fastapi import FastAPI
 
 from app.access.doorkeeper import Doorkeeper
 from app.access.links import Links
+from app.access.sessions import Sessions
 from app.access.tokens import new_key
 from app.api.factory import create_app
 from app.api.services import Services
@@ -100,10 +101,12 @@ def engine() -> str:
 @pytest.fixture
 def services(store: Store, files: Files, rules: Rules, clock: Clock) -> Services:
     """What the application stands on."""
+    doorkeeper = Doorkeeper(store, clock)
     return Services(
         store=store,
         files=files,
-        doorkeeper=Doorkeeper(store, clock),
+        doorkeeper=doorkeeper,
+        sessions=Sessions(store, doorkeeper),
         links=Links(store),
         rules=rules,
         public_url=ORIGIN,

@@ -41,6 +41,8 @@ class MemoryStore:
         self.locks: dict[int, asyncio.Lock] = {}
         self.secrets: dict[tuple[int, str], bytes] = {}
         self.kept_keys: dict[int, KeptKey] = {}
+        self.sessions: dict[tuple[int, str], datetime] = {}
+        """Of each ended session, when it expires."""
 
     async def head(self, account_id: int) -> Head:
         return self.ledger(account_id).head()
@@ -137,6 +139,15 @@ class MemoryStore:
 
     async def secret(self, account_id: int, name: str) -> bytes | None:
         return self.secrets.get((account_id, name))
+
+    async def end_session(self, account_id: int, session_id: str, expires_at: datetime) -> None:
+        self.sessions.setdefault((account_id, session_id), expires_at)
+
+    async def session_ended(self, account_id: int, session_id: str) -> bool:
+        return (account_id, session_id) in self.sessions
+
+    async def forget_sessions(self, account_id: int, moment: datetime) -> None:
+        self.sessions = {key: end for key, end in self.sessions.items() if key[0] != account_id or end > moment}
 
     async def signing_keys(self) -> list[KeptKey]:
         return [self.kept_keys[number] for number in sorted(self.kept_keys)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 import asyncpg
 from sqlalchemy import bindparam, select
@@ -13,7 +14,7 @@ from app.domain.signing import KeptKey
 from app.storage.postgres.connection import translating
 from app.storage.postgres.dialect import PostgresDialect
 from app.storage.postgres.readers import Readers
-from app.storage.sql.dialect import compile_statement
+from app.storage.sql.dialect import Statement, compile_statement
 from app.storage.sql.mapping import Mapping
 from app.storage.sql.tables import accounts, keys
 from app.storage.sql.writes import Writes
@@ -78,6 +79,17 @@ class PostgresAccounts:
         rows = await self._readers.fetch(self._writes.secret, {"account_id": account_id, "name": name})
         return bytes(rows[0][0]) if rows else None
 
+    async def end_session(self, account_id: int, session_id: str, expires_at: datetime) -> None:
+        values = {"account_id": account_id, "session_id": session_id, "expires_at": expires_at}
+        await self._change(self._writes.end_session, values)
+
+    async def session_ended(self, account_id: int, session_id: str) -> bool:
+        values = {"account_id": account_id, "session_id": session_id}
+        return bool(await self._readers.fetch(self._writes.session_ended, values))
+
+    async def forget_sessions(self, account_id: int, moment: datetime) -> None:
+        await self._change(self._writes.forget_sessions, {"account_id": account_id, "moment": moment})
+
     async def signing_keys(self) -> list[KeptKey]:
         return [self._mapping.signing_key(row) for row in await self._readers.fetch(self._writes.signing_keys, {})]
 
@@ -94,3 +106,8 @@ class PostgresAccounts:
             async with self._pool.acquire() as connection:
                 await connection.execute(keep.sql, *keep.bind(values))
                 return bytes(await connection.fetchval(kept.sql, *kept.bind(values)))
+
+    async def _change(self, statement: Statement, values: dict[str, Any]) -> None:
+        with translating():
+            async with self._pool.acquire() as connection:
+                await connection.execute(statement.sql, *statement.bind(values))

@@ -233,6 +233,17 @@ class SecretRow(Shared, table=True):
     value: bytes = Field(sa_type=LargeBinary)
 
 
+class EndedSessionRow(Shared, table=True):
+    """A session that was ended before its token expires."""
+
+    __tablename__ = "ended_sessions"
+    __table_args__ = (STRICT,)
+
+    account_id: int = Field(primary_key=True, foreign_key="accounts.id", sa_type=Integer)
+    session_id: str = Field(primary_key=True, sa_type=Words)
+    expires_at: int = Field(sa_type=cast(Any, Instant))
+
+
 class TreeNodeRow(Shared, table=True):
     """A node of a ledger's Merkle tree over 1,024 nodes of the level below; level 0, the leaves, is in `entries`."""
 

@@ -180,6 +180,22 @@ class Writes:
             " ON CONFLICT (account_id, name) DO NOTHING"
         )
 
+    @cached_property
+    def end_session(self) -> Statement:
+        """Changes nothing where it was ended before."""
+        return self._compiled(
+            "INSERT INTO ended_sessions (account_id, session_id, expires_at) VALUES (:account_id, :session_id, :expires_at)"
+            " ON CONFLICT (account_id, session_id) DO NOTHING"
+        )
+
+    @cached_property
+    def session_ended(self) -> Statement:
+        return self._compiled("SELECT 1 FROM ended_sessions WHERE account_id = :account_id AND session_id = :session_id")
+
+    @cached_property
+    def forget_sessions(self) -> Statement:
+        return self._compiled("DELETE FROM ended_sessions WHERE account_id = :account_id AND expires_at <= :moment")
+
     def _insert(self, table: str, columns: Sequence[str]) -> Statement:
         return self._compiled(f"INSERT INTO {table} ({_names(columns)}) VALUES ({_parameters(columns)})")
 

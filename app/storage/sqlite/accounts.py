@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import bindparam, select
 
 from app.domain.account import Account, Key, genesis
 from app.domain.errors import AlreadyExists
 from app.domain.signing import KeptKey
-from app.storage.sql.dialect import compile_statement
+from app.storage.sql.dialect import Statement, compile_statement
 from app.storage.sql.mapping import Mapping
 from app.storage.sql.tables import accounts, keys
 from app.storage.sql.writes import Writes
@@ -77,6 +78,17 @@ class SqliteAccounts:
         rows = await self._readers.fetch(self._writes.secret, {"account_id": account_id, "name": name})
         return bytes(rows[0][0]) if rows else None
 
+    async def end_session(self, account_id: int, session_id: str, expires_at: datetime) -> None:
+        values = {"account_id": account_id, "session_id": session_id, "expires_at": self._mapping.bound(expires_at)}
+        await self._change(self._writes.end_session, values)
+
+    async def session_ended(self, account_id: int, session_id: str) -> bool:
+        values = {"account_id": account_id, "session_id": session_id}
+        return bool(await self._readers.fetch(self._writes.session_ended, values))
+
+    async def forget_sessions(self, account_id: int, moment: datetime) -> None:
+        await self._change(self._writes.forget_sessions, {"account_id": account_id, "moment": self._mapping.bound(moment)})
+
     async def signing_keys(self) -> list[KeptKey]:
         rows = await self._readers.fetch(self._writes.signing_keys, {})
         return [self._mapping.signing_key(row) for row in rows]
@@ -95,3 +107,7 @@ class SqliteAccounts:
             return bytes(unit.connection.execute(kept.sql, kept.bind(values)).fetchone()[0])
 
         return await self._writer.submit(work)
+
+    async def _change(self, statement: Statement, values: dict[str, Any]) -> None:
+        bound = statement.bind(values)
+        await self._writer.submit(lambda unit: unit.connection.execute(statement.sql, bound).rowcount)

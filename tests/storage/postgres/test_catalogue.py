@@ -55,8 +55,8 @@ async def tables(outside: asyncpg.Connection) -> list[str]:
 
 async def test_the_tables_that_are_spread_are_these(outside: asyncpg.Connection) -> None:
     assert await tables(outside) == [
-        "catalogue", "claims", "entries", "export_marks", "exports", "first_answers", "heads", "months", "reversals", "secrets",
-        "tree_nodes",
+        "catalogue", "claims", "ended_sessions", "entries", "export_marks", "exports", "first_answers", "heads", "months",
+        "reversals", "secrets", "tree_nodes",
     ]  # fmt: skip
 
 
@@ -80,7 +80,7 @@ async def test_a_foreign_key_leads_to_a_table_that_is_everywhere(outside: asyncp
     )
     assert [tuple(row) for row in rows] == [
         (table, "accounts", "FOREIGN KEY (account_id) REFERENCES accounts(id)")
-        for table in ("export_marks", "exports", "first_answers", "heads", "keys", "secrets")
+        for table in ("ended_sessions", "export_marks", "exports", "first_answers", "heads", "keys", "secrets")
     ]
 
 
@@ -174,6 +174,9 @@ async def test_every_look_up_and_every_join_says_whose_rows_are_meant(
     await postgres.records(Records(scope, RecordKind.CUSTOMER, license_id="l", after="a", limit=5))
     await postgres.sequence_at(acme.id, START)
     await postgres.exports(acme.id, limit=5)
+    await postgres.end_session(acme.id, "s", START)
+    await postgres.session_ended(acme.id, "s")
+    await postgres.forget_sessions(acme.id, START)
 
     spread = [
         sql for sql in statements if re.search(rf"\b({'|'.join(names)})\b", sql) and "pg_" not in sql and "CREATE" not in sql
