@@ -16,6 +16,7 @@ from app.domain.catalogue import Record
 from app.domain.entry import Entry, Veil
 from app.domain.export import Export, ExportFilters, Mark
 from app.domain.first_answer import FirstAnswer
+from app.domain.format_version import FormatVersion
 from app.domain.merkle import Span
 from app.domain.signing import KeptKey
 from app.question.filters import Filters
@@ -103,6 +104,14 @@ class Transaction(Protocol):
 
     async def put_first_answer(self, answer: FirstAnswer) -> None:
         """Keep an answer, or replace the one to its key. The account's answers that have expired when it is made are dropped."""
+        ...
+
+    async def format_version(self, name: str) -> FormatVersion | None:
+        """The newest version of the account's own format of that name. Final only after `lock`."""
+        ...
+
+    async def add_format(self, version: FormatVersion) -> None:
+        """Keep a version of a format of the account's own, whose number follows the newest one's."""
         ...
 
 
@@ -244,7 +253,19 @@ class Exports(Protocol):
         ...
 
 
-class Store(Ledger, Accounts, Exports, Protocol):
+class Formats(Protocol):
+    """The accounts' own formats. Those that come with the gateway are not kept."""
+
+    async def format_version(self, account_id: int, name: str, version: int | None = None) -> FormatVersion | None:
+        """That version of the account's own format of that name; the newest one by default."""
+        ...
+
+    async def format_versions(self, account_id: int, name: str | None = None) -> list[FormatVersion]:
+        """Every version of the format of that name, the newest first; without a name the newest of each, in binary order."""
+        ...
+
+
+class Store(Ledger, Accounts, Exports, Formats, Protocol):
     """An engine."""
 
     async def transact(self, account_id: int, body: Callable[[Transaction], Awaitable[T]]) -> T:

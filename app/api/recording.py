@@ -22,18 +22,22 @@ from app.api.services import services_of
 from app.domain.account import Permission, Principal
 from app.domain.canonical import check_text
 from app.domain.catalogue import LONGEST_ID
-from app.domain.errors import InvalidBody, InvalidEvent, InvalidQuery, PayloadTooLarge
+from app.domain.errors import InvalidBody, InvalidEvent, InvalidQuery, NotFound, PayloadTooLarge
+from app.ledger import own_formats
 from app.ledger.chain import Prepared
 from app.ledger.commands import MOST_ITEMS, Rules, record_prepared
 from app.ledger.events import FIELDS
-from app.ledger.formats import DEFAULT, NAMES, Format, named
+from app.ledger.formats import DEFAULT, NAMES, Format
 from app.ledger.intake import Inflater, Item, Kind, reader_for
 from app.ledger.outcome import Outcome, Status, tally
 from app.ledger.translation import place_of, prepare_items
 from app.observability.counters import count_items
+from app.question.filters import check_characters
 
 LARGEST_BODY = 32 * 1024 * 1024
 """Bytes of a body, inflated."""
+LONGEST_REF = 80
+"""Characters of a format's name with its version."""
 _SLICE = 500
 """Items prepared at a time: a thread that is done with them lets others have their turn."""
 _GATHERED = 65_536
@@ -88,8 +92,9 @@ _OPERATION = operation(
         {
             "name": "format",
             "in": "query",
-            "description": "How the items are to be read.",
-            "schema": {"type": "string", "enum": list(NAMES), "default": DEFAULT},
+            "description": f"How the items are to be read: {', '.join(NAMES)}, or a format of the account's own, in its newest"
+            " version or, as `name@3`, in the one that is named.",
+            "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST_REF, "default": DEFAULT},
         },
         {
             "name": "source",
@@ -128,13 +133,17 @@ async def record_usage_events(request: Request, principal: Annotated[Principal, 
     too large, leaves nothing behind. Items with an `id` of their sender's can be sent again without harm.
     """
     principal.require(Permission.USAGE_WRITE)
-    format_, source = _asked(request)
+    format_ref, source = _asked(request)
     kind = _KINDS.get(_media_type(request))
     encoding = request.headers.get("content-encoding", "").strip().lower()
     if kind is None or encoding not in _ENCODINGS:
         told = "the body must be application/json or application/x-ndjson in UTF-8, plain or gzip"
         return failure(request.scope, STATUSES[UNSUPPORTED_MEDIA_TYPE], UNSUPPORTED_MEDIA_TYPE, told)
     services = services_of(request.scope)
+    try:
+        format_ = await own_formats.find(services.store, principal.account.id, format_ref)
+    except NotFound as error:
+        raise InvalidQuery("format", error.message) from None
     batch = _Batch(kind, format_, gzip=_ENCODINGS[encoding], rules=services.rules, source=source)
     await _read(request, batch)
     outcomes = await record_prepared(services.store, principal, batch.prepared, rules=services.rules)
@@ -208,7 +217,7 @@ def _told(format_: Format, outcomes: list[Outcome]) -> orjson.Fragment:
     return orjson.Fragment(orjson.dumps(tally(outcomes) | {"results": results}))
 
 
-def _asked(request: Request) -> tuple[Format, str | None]:
+def _asked(request: Request) -> tuple[str, str | None]:
     given: dict[str, str] = {}
     for name, value in query_items(request.scope):
         if name not in ("format", "source"):
@@ -218,16 +227,17 @@ def _asked(request: Request) -> tuple[Format, str | None]:
         if not value:
             raise InvalidQuery(name, "is empty; leave it out instead")
         given[name] = value
-    format_ = given.get("format", DEFAULT)
-    if format_ not in NAMES:
-        raise InvalidQuery("format", f"must be one of {', '.join(NAMES)}")
+    ref = given.get("format", DEFAULT)
+    if len(ref) > LONGEST_REF:
+        raise InvalidQuery("format", f"must have 1 to {LONGEST_REF} characters")
+    check_characters("format", ref)
     source = given.get("source")
     if source is not None:
         try:
             check_text(source, "source", longest=LONGEST_ID)
         except InvalidEvent as error:
             raise InvalidQuery(error.field, error.reason) from None
-    return named(format_), source
+    return ref, source
 
 
 def _media_type(request: Request) -> str:

@@ -7,7 +7,7 @@ import sys
 import typer
 from rich.console import Console
 
-from app.cli import accounts, copying, exporting, importing, keys, ledger, migrating, reporting, schema, serving
+from app.cli import accounts, copying, exporting, formats, importing, keys, ledger, migrating, reporting, schema, serving
 from app.domain.errors import GatewayError, InvalidSetting
 
 app = typer.Typer(
@@ -19,6 +19,7 @@ app = typer.Typer(
 )
 app.add_typer(accounts.app, name="account", help="Accounts: one ledger each.")
 app.add_typer(keys.app, name="key", help="Keys that open an account: shown once, stored hashed.")
+app.add_typer(formats.app, name="format", help="Formats: how senders' payloads are read.")
 app.add_typer(ledger.app, name="ledger", help="The ledger itself: verify it, erase personal text, correct events.")
 app.command("init")(serving.init_command)
 app.command("serve")(serving.serve_command)

@@ -17,7 +17,8 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from app.cli.keys import AccountOption, JsonOption
 from app.cli.session import Session, run
 from app.domain.errors import GatewayError
-from app.ledger.formats import DEFAULT, NAMES, named
+from app.ledger import own_formats
+from app.ledger.formats import DEFAULT, NAMES
 from app.ledger.importing import Summary, import_file
 from app.ledger.intake import Kind
 
@@ -28,7 +29,9 @@ _SECONDS_BETWEEN_LINES = 5.0
 def import_file_command(
     file: Annotated[str, typer.Argument(help="CSV, JSON Lines or JSON, plain or gzip; - reads standard input.")],
     account: AccountOption,
-    format_: Annotated[str, typer.Option("--format", help=f"How its rows are to be read: {', '.join(NAMES)}.")] = DEFAULT,
+    format_: Annotated[
+        str, typer.Option("--format", help=f"How its rows are to be read: {', '.join(NAMES)}, or one of the account's own.")
+    ] = DEFAULT,
     source: Annotated[str | None, typer.Option("--source", help="Name of the sender, where the rows name none.")] = None,
     rejects: Annotated[
         Path | None, typer.Option("--rejects", help="Where to keep rows that were refused; mend it and import it again as it is.")
@@ -42,7 +45,6 @@ def import_file_command(
     Rows that cannot be recorded, or contradict what was recorded before, are refused and the others recorded: exit code 0, or 1
     with --strict. A file that cannot be read to its end has exit code 1.
     """
-    chosen = named(format_)
     if rejects is not None and file != STDIN and rejects.resolve() == Path(file).resolve():
         raise typer.BadParameter("would overwrite the file that is imported", param_hint="--rejects")
     if rejects is not None and not rejects.absolute().parent.is_dir():
@@ -52,6 +54,7 @@ def import_file_command(
 
     async def body(session: Session) -> Summary:
         principal = await session.principal(account)
+        chosen = await own_formats.find(session.store, principal.account.id, format_)
         with _opened(file) as (opened, size), _progress(size) as tell:
 
             def on_progress(so_far: Summary) -> None:

@@ -13,11 +13,15 @@ import httpx2
 import pytest
 from fastapi import FastAPI
 
-from app.domain.account import Account, Permission
+from app.domain.account import Account, Permission, Principal
 from app.domain.canonical import additional_value
-from app.ledger.commands import MOST_ITEMS
+from app.domain.entry import EntryKind
+from app.ledger import own_formats
+from app.ledger.commands import MOST_ITEMS, Rules
 from app.ledger.intake import LARGEST_ITEM
 from app.ports import Store
+from app.question.rows import Rows
+from app.question.scope import Scope
 from tests.asking import ledger_of, nothing_written
 from tests.contract.conftest import ORIGIN, Door
 from tests.ledger.focus import row
@@ -174,6 +178,23 @@ async def test_nothing_sent_is_nothing_recorded(door: Door) -> None:
     assert (await post(door, b"", kind=LINES)).json()["data"] == nothing
 
 
+async def test_a_format_of_the_accounts_own_reads_the_items_in_its_newest_version_or_the_one_named(
+    door: Door, strange_door: Door, store: Store, account: Account, admin: Principal, rules: Rules
+) -> None:
+    for unit in ("GB", "TB"):
+        fields = {"occurred_at": {"path": "at"}, "quantity": {"path": "n"}, "unit": {"constant": unit}}
+        await own_formats.save(store, admin, {"version": 1, "name": "meter", "fields": fields}, rules=rules)
+    said = {"at": "2026-03-01T00:00:00Z", "n": 3}
+    await post(door, said, "?format=meter")
+    await post(door, said, "?format=meter@1")
+    head = await store.head(account.id)
+    rows = await store.rows(Rows(Scope(account.id, head.sequence), kinds=frozenset({EntryKind.USAGE}), descending=False))
+    assert [each.unit for each in rows] == ["TB", "GB"]
+
+    refused = await post(strange_door, said, "?format=meter")
+    assert refused.json()["error"]["message"] == "format: no format meter; beside the account's own there are default, focus"
+
+
 async def test_a_format_and_a_source_can_be_named(door: Door, store: Store, account: Account) -> None:
     answer = await post(door, [row(Id="1"), row(Id="2", ChargePeriodStart="soon"), row(Id="1", BilledCost="2")], "?format=focus")
     assert [(each["status"], each["field"]) for each in answer.json()["data"]["results"]] == [
@@ -190,7 +211,7 @@ async def test_a_format_and_a_source_can_be_named(door: Door, store: Store, acco
     ("query", "message"),
     [
         ("?colour=red", "colour: is not known here; known are format, source"),
-        ("?format=none", "format: must be one of default, focus"),
+        ("?format=none", "format: no format none; beside the account's own there are default, focus"),
         ("?format=", "format: is empty; leave it out instead"),
         ("?source=a&source=b", "source: is given more than once"),
         ("?source=%00", "source: contains the character NUL"),

@@ -19,7 +19,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from app.domain.canonical import check_text
+from app.domain.canonical import SAFE_INTEGER, check_text
 from app.domain.errors import InvalidEvent
 from app.ledger.events import FIELDS
 from app.ledger.formats.layout import Reader, layout_reader
@@ -29,6 +29,8 @@ VERSION = 1
 REST = "rest"
 MOST_PATHS = 200
 """Paths that may be named as additional data, and keys of JSON text: what a table of additional data has columns for."""
+LONGEST_NONE = 256
+"""Characters of a text that means no value, or of a key."""
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}", re.ASCII)
 _KEYS = ("version", "name", "description", "fields", "none", "additional", "unmapped", "json_columns")
 _FIELD_KEYS = ("path", "constant", "layout", "zone", "none", "required")
@@ -50,6 +52,8 @@ class Format:
     """A format that was checked. Made by `load`, never changed."""
 
     name: str
+    ref: str
+    """What means this format and no later version of it; of one that comes with the gateway its name."""
     description: str
     source: str | None
     """The source that it names for every payload; a caller's own choice goes before it."""
@@ -73,13 +77,13 @@ class Format:
         return field if mapped is None else mapped.path.text
 
 
-def load(document: Any) -> Format:
-    """The format that a document defines. Raises InvalidEvent naming the place in the document and the reason."""
+def load(document: Any, *, ref: str | None = None) -> Format:
+    """The format that a document defines, under the ref it is kept by. Raises InvalidEvent naming the place and the reason."""
     stated = _object(document, "", _KEYS)
     if stated.get("version") != VERSION or isinstance(stated["version"], bool):
         raise InvalidEvent("version", f"must be {VERSION}")
     name = stated.get("name")
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
+    if not isinstance(name, str) or not is_name(name):
         raise InvalidEvent("name", "must be a lower-case word of at most 63 letters, digits, dashes and underscores")
     none = _texts(stated.get("none", []), "none")
     mapped: dict[str, Mapped] = {}
@@ -98,6 +102,7 @@ def load(document: Any) -> Format:
     paths = [each.path for each in mapped.values()] + list(additional)
     return Format(
         name=name,
+        ref=ref or name,
         description=_description(stated.get("description", "")),
         source=None if source is None else str(source),
         mapped=mapped,
@@ -110,6 +115,11 @@ def load(document: Any) -> Format:
         taken=frozenset(path.key for path in paths if path.key is not None),
         known=frozenset(key for path in paths for key in path.roots),
     )
+
+
+def is_name(text: str) -> bool:
+    """Whether a format may be called so."""
+    return _NAME.fullmatch(text) is not None
 
 
 def _mapped(field: str, rule: Mapping[str, Any], none: frozenset[str], where: str) -> Mapped:
@@ -136,6 +146,8 @@ def _constant(rule: Mapping[str, Any], where: str) -> str | int:
         raise InvalidEvent(f"{where}.{other}", "says nothing beside a constant")
     if isinstance(value, bool) or not isinstance(value, (str, int)) or value == "":
         raise InvalidEvent(f"{where}.constant", "must be a text or a whole number; write other numbers as text")
+    if isinstance(value, int) and abs(value) > SAFE_INTEGER:
+        raise InvalidEvent(f"{where}.constant", "is too large a number to be written as one; write it as text")
     return check_text(value, f"{where}.constant", longest=256) if isinstance(value, str) else value
 
 
@@ -178,4 +190,4 @@ def _object(value: Any, where: str, keys: Collection[str]) -> Mapping[str, Any]:
 def _texts(value: Any, where: str) -> frozenset[str]:
     if not isinstance(value, list) or len(value) > MOST_PATHS or not all(isinstance(each, str) for each in value):
         raise InvalidEvent(where, f"must be a list of at most {MOST_PATHS} texts")
-    return frozenset(value)
+    return frozenset(check_text(each, where, longest=LONGEST_NONE) for each in value)

@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from app.domain.canonical import check_text
 from app.domain.errors import InvalidEvent, InvalidQuery
 from app.domain.instant import parse_instant
 from app.domain.period import zone_named
@@ -32,6 +33,7 @@ def layout_reader(layout: Any, zone: Any, where: str) -> Reader:
     """
     if not isinstance(layout, str) or not layout or len(layout) > _LONGEST:
         raise InvalidEvent(f"{where}.layout", f"must be {RFC3339} or a strptime layout such as %Y-%m-%d %H:%M:%S")
+    check_text(layout, f"{where}.layout", longest=_LONGEST)
     tz = None if zone is None else _zone(zone, f"{where}.zone")
     if layout == RFC3339:
         return lru_cache(_REMEMBERED)(_rfc3339(tz))

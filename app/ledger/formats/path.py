@@ -14,6 +14,7 @@ import jmespath
 from jmespath.exceptions import JMESPathError
 from jmespath.parser import ParsedResult
 
+from app.domain.canonical import check_text
 from app.domain.errors import InvalidEvent
 
 LONGEST = 256
@@ -43,6 +44,7 @@ def parse_path(text: Any, where: str) -> Path:
     """The path that `text` writes; raises InvalidEvent naming `where` in the format it stands."""
     if not isinstance(text, str) or not text or len(text) > LONGEST:
         raise InvalidEvent(where, f"must be a path of 1 to {LONGEST} characters")
+    check_text(text, where, longest=LONGEST)
     try:
         expression = jmespath.compile(text)
     except (JMESPathError, RecursionError) as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 from app.domain.errors import NotFound
 from app.ledger.formats.definition import Format, load
@@ -16,6 +17,12 @@ NAMES = (DEFAULT, "focus")
 @cache
 def named(name: str) -> Format:
     """The format of that name; raises NotFound."""
+    return load(document_of(name))
+
+
+def document_of(name: str) -> dict[str, Any]:
+    """The document of that name; raises NotFound."""
     if name not in NAMES:
         raise NotFound(f"no format {name[:64]}; there are {', '.join(NAMES)}")
-    return load(json.loads((files(__package__) / "documents" / f"{name}.json").read_text(encoding="utf-8")))
+    document: dict[str, Any] = json.loads((files(__package__) / "documents" / f"{name}.json").read_text(encoding="utf-8"))
+    return document

@@ -9,6 +9,7 @@ from app.domain.account import Account, Key, genesis
 from app.domain.entry import Correction, Entry
 from app.domain.export import Export, Mark
 from app.domain.first_answer import FirstAnswer
+from app.domain.format_version import FormatVersion
 from app.ports import Head
 
 
@@ -25,6 +26,8 @@ class AccountLedger:
     answers: dict[str, FirstAnswer] = field(default_factory=dict)
     marks: dict[str, Mark] = field(default_factory=dict)
     """How far unfinished exports are, by their ids."""
+    formats: list[FormatVersion] = field(default_factory=list)
+    """Every version of every format, in the order in which they were saved."""
 
     def copy(self) -> AccountLedger:
         """A ledger to work on: what is put into it is not in this one."""
@@ -36,6 +39,7 @@ class AccountLedger:
             dict(self.exports),
             dict(self.answers),
             dict(self.marks),
+            list(self.formats),
         )
 
     def head(self) -> Head:
@@ -44,6 +48,12 @@ class AccountLedger:
             return Head(0, None, genesis(self.account.name))
         last = self.entries[-1]
         return Head(last.sequence, last.recorded_at, last.chain)
+
+
+def newest_format(formats: Iterable[FormatVersion], name: str, version: int | None = None) -> FormatVersion | None:
+    """That version of the format of that name; the newest one by default."""
+    found = [each for each in formats if each.name == name and version in (None, each.version)]
+    return found[-1] if found else None
 
 
 def reversed_by(entries: Iterable[Entry]) -> set[int | None]:

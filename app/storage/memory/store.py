@@ -15,6 +15,7 @@ from app.domain.decimal import scaled
 from app.domain.entry import Correction, Entry, EntryKind
 from app.domain.errors import AlreadyExists, NotFound
 from app.domain.export import UNFINISHED, Export, ExportFilters, ExportStatus, Mark
+from app.domain.format_version import FormatVersion
 from app.domain.merkle import WIDTH, Span, perfect
 from app.domain.signing import KeptKey
 from app.ports import EVERY_EXPORT, Head, Transaction
@@ -25,7 +26,7 @@ from app.question.records import Records
 from app.question.rows import Rows
 from app.question.scope import Scope
 from app.storage.memory.catalogue import catalogue_of, wanted
-from app.storage.memory.ledger import AccountLedger, reversed_by
+from app.storage.memory.ledger import AccountLedger, newest_format, reversed_by
 from app.storage.memory.transaction import MemoryTransaction
 
 T = TypeVar("T")
@@ -201,6 +202,16 @@ class MemoryStore:
             and (export.status is ExportStatus.EXPIRED or (before is not None and export.updated_at <= before))
         ]
         return sorted(found, key=lambda export: (export.updated_at, export.id))[:100]
+
+    async def format_version(self, account_id: int, name: str, version: int | None = None) -> FormatVersion | None:
+        return newest_format(self.ledger(account_id).formats, name, version)
+
+    async def format_versions(self, account_id: int, name: str | None = None) -> list[FormatVersion]:
+        kept = self.ledger(account_id).formats
+        if name is not None:
+            return [each for each in reversed(kept) if each.name == name]
+        newest = {each.name: each for each in kept}
+        return [newest[each] for each in sorted(newest, key=str.encode)]
 
     async def transact(self, account_id: int, body: Callable[[Transaction], Awaitable[T]]) -> T:
         self.ledger(account_id)

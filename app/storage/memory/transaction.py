@@ -13,9 +13,10 @@ from app.domain.entry import PRIVATE_FIELDS, Correction, Entry, Veil
 from app.domain.errors import AlreadyCorrected, NotFound
 from app.domain.export import Export, Mark
 from app.domain.first_answer import FirstAnswer
+from app.domain.format_version import FormatVersion
 from app.ports import Claim, Head
 from app.storage.memory.catalogue import catalogue_of
-from app.storage.memory.ledger import AccountLedger, reversed_by
+from app.storage.memory.ledger import AccountLedger, newest_format, reversed_by
 
 
 class MemoryTransaction:
@@ -100,6 +101,14 @@ class MemoryTransaction:
         draft = await self._locked()
         kept = {key: each for key, each in draft.answers.items() if each.expires_at > answer.created_at}
         draft.answers = kept | {answer.key: answer}
+
+    async def format_version(self, name: str) -> FormatVersion | None:
+        return newest_format(self._seen().formats, name)
+
+    async def add_format(self, version: FormatVersion) -> None:
+        if version.account_id != self._account_id:
+            raise ValueError("a format of another account")
+        (await self._locked()).formats.append(version)
 
     def commit(self) -> None:
         """Put the draft in the ledger's place."""

@@ -10,6 +10,7 @@ from app.storage.postgres.dialect import PostgresDialect
 from app.storage.sql.dialect import Statement, compile_statement
 from app.storage.sql.exports import ExportStatements
 from app.storage.sql.first_answers import FirstAnswerStatements
+from app.storage.sql.formats import FormatStatements
 from app.storage.sql.mapping import HEAD_COLUMNS, Mapping
 from app.storage.sql.writes import Writes
 
@@ -24,6 +25,7 @@ class Statements(Writes):
         super().__init__(dialect)
         self.exports = ExportStatements(dialect)
         self.answers = FirstAnswerStatements(dialect)
+        self.formats = FormatStatements(dialect)
         entries = f"SELECT {', '.join(Mapping(dialect).entry_columns)} FROM entries WHERE account_id = :account_id AND {_BOUNDS}"
         self.lock = _compiled(f"SELECT {', '.join(HEAD_COLUMNS)} FROM heads WHERE account_id = :account_id FOR UPDATE")
         self.claims_of = _compiled(

@@ -13,6 +13,7 @@ from app.storage.postgres.accounts import PostgresAccounts
 from app.storage.postgres.connection import Limits, prepare_database, reading_pool, refuse_other, writing_pool
 from app.storage.postgres.dialect import PostgresDialect
 from app.storage.postgres.exports import PostgresExports
+from app.storage.postgres.formats import PostgresFormats
 from app.storage.postgres.ledger import PostgresLedger
 from app.storage.postgres.months import Months
 from app.storage.postgres.readers import Readers
@@ -33,7 +34,7 @@ async def open_postgres(url: str, limits: Limits | None = None) -> PostgresStore
     return PostgresStore(await reading_pool(url, limits), await writing_pool(url, limits))
 
 
-class PostgresStore(PostgresLedger, PostgresAccounts, PostgresExports, PostgresTransfer):
+class PostgresStore(PostgresLedger, PostgresAccounts, PostgresExports, PostgresFormats, PostgresTransfer):
     """See `app.ports.Store`. Use `open_postgres` to get one. To be used on one event loop."""
 
     def __init__(self, reading: asyncpg.Pool, writing: asyncpg.Pool) -> None:
@@ -43,6 +44,7 @@ class PostgresStore(PostgresLedger, PostgresAccounts, PostgresExports, PostgresT
         self._version = compile_statement(text("SELECT version_num FROM alembic_version"), PostgresDialect())
         PostgresLedger.__init__(self, readers, months)
         PostgresAccounts.__init__(self, readers, writing)
+        PostgresFormats.__init__(self, readers)
         PostgresExports.__init__(self, readers)
         PostgresTransfer.__init__(self, readers, writing)
 

@@ -10,11 +10,13 @@ from app.domain.entry import PRIVATE_FIELDS, Entry, Veil
 from app.domain.errors import NotFound
 from app.domain.export import Export, Mark
 from app.domain.first_answer import FirstAnswer
+from app.domain.format_version import FormatVersion
 from app.ports import Claim, Head
 from app.storage.postgres.dialect import PostgresDialect
 from app.storage.postgres.unit import Unit
 from app.storage.sql.exports import export_of, export_values, mark_values
 from app.storage.sql.first_answers import first_answer_of, first_answer_values
+from app.storage.sql.formats import format_of, format_values
 from app.storage.sql.projection import carried
 
 
@@ -120,3 +122,13 @@ class PostgresTransaction:
         values = first_answer_values(answer, PostgresDialect())
         await self._unit.fetch(self._statements.answers.drop, key=values["key"], created_at=values["created_at"])
         await self._unit.fetch(self._statements.answers.add, **values)
+
+    async def format_version(self, name: str) -> FormatVersion | None:
+        rows = await self._unit.fetch(self._statements.formats.newest, name=name)
+        return format_of(rows[0], PostgresDialect()) if rows else None
+
+    async def add_format(self, version: FormatVersion) -> None:
+        if version.account_id != self._account_id:
+            raise ValueError("a format of another account")
+        await self._unit.reach()
+        await self._unit.fetch(self._statements.formats.add, **format_values(version, PostgresDialect()))

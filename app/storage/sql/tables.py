@@ -222,6 +222,21 @@ class FirstAnswerRow(Shared, table=True):
     expires_at: int = Field(sa_type=cast(Any, Instant))
 
 
+class FormatRow(Shared, table=True):
+    """One version of an account's own format. `document` is JSON."""
+
+    __tablename__ = "formats"
+    __table_args__ = (STRICT,)
+
+    account_id: int = Field(primary_key=True, foreign_key="accounts.id", sa_type=Integer)
+    name: str = Field(primary_key=True, sa_type=Words)
+    version: int = Field(primary_key=True, sa_type=Integer)
+    document: str = Field(sa_type=Words)
+    digest: str = Field(sa_type=Words)
+    created_by: str = Field(sa_type=Words)
+    created_at: int = Field(sa_type=cast(Any, Instant))
+
+
 class SecretRow(Shared, table=True):
     """A secret of an account's own, which the gateway made: it signs links with it."""
 
@@ -340,6 +355,7 @@ reversals = table_of(ReversalRow)
 catalogue = table_of(CatalogueRow)
 exports = table_of(ExportRow)
 first_answers = table_of(FirstAnswerRow)
+formats = table_of(FormatRow)
 secrets = table_of(SecretRow)
 export_marks = table_of(ExportMarkRow)
 tree_nodes = table_of(TreeNodeRow)

@@ -17,6 +17,7 @@ from app.storage.sqlite.accounts import SqliteAccounts
 from app.storage.sqlite.connection import connect, prepare_file
 from app.storage.sqlite.dialect import SqliteDialect
 from app.storage.sqlite.exports import SqliteExports
+from app.storage.sqlite.formats import SqliteFormats
 from app.storage.sqlite.ledger import SqliteLedger
 from app.storage.sqlite.readers import Readers
 from app.storage.sqlite.transaction import Shared, SqliteTransaction, drive
@@ -36,7 +37,7 @@ async def open_sqlite(path: str | Path, *, readers: int = 3) -> SqliteStore:
     return SqliteStore(file, readers)
 
 
-class SqliteStore(SqliteLedger, SqliteAccounts, SqliteExports, SqliteTransfer):
+class SqliteStore(SqliteLedger, SqliteAccounts, SqliteExports, SqliteFormats, SqliteTransfer):
     """See `app.ports.Store`. Use `open_sqlite` to get one."""
 
     def __init__(self, path: Path, readers: int) -> None:
@@ -45,6 +46,7 @@ class SqliteStore(SqliteLedger, SqliteAccounts, SqliteExports, SqliteTransfer):
         reading, writing = Readers(path, readers), Writer(lambda: connect(path), self._shared.pending)
         SqliteLedger.__init__(self, reading)
         SqliteAccounts.__init__(self, reading, writing)
+        SqliteFormats.__init__(self, reading)
         SqliteExports.__init__(self, reading)
         SqliteTransfer.__init__(self, reading, writing)
 

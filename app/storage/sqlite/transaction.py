@@ -12,12 +12,14 @@ from app.domain.entry import PRIVATE_FIELDS, Correction, Entry, Veil
 from app.domain.errors import AlreadyCorrected, NotFound
 from app.domain.export import Export, Mark
 from app.domain.first_answer import FirstAnswer
+from app.domain.format_version import FormatVersion
 from app.domain.merkle import Kept, Span, completes, grow
 from app.ports import Claim, Head, Transaction
 from app.storage.sql.conditions import repeated
 from app.storage.sql.dialect import Dialect, Statement
 from app.storage.sql.exports import ExportStatements, export_of, export_values, mark_values
 from app.storage.sql.first_answers import FirstAnswerStatements, first_answer_of, first_answer_values
+from app.storage.sql.formats import FormatStatements, format_of, format_values
 from app.storage.sql.known import Known
 from app.storage.sql.mapping import Mapping
 from app.storage.sql.projection import carried, first_named
@@ -40,6 +42,7 @@ class Shared:
         self.dialect = dialect
         self.exports = ExportStatements(dialect)
         self.answers = FirstAnswerStatements(dialect)
+        self.formats = FormatStatements(dialect)
 
 
 class SqliteTransaction:
@@ -164,6 +167,15 @@ class SqliteTransaction:
         values = first_answer_values(answer, self._shared.dialect)
         self._execute(self._shared.answers.drop, key=values["key"], created_at=values["created_at"])
         self._execute(self._shared.answers.add, **values)
+
+    async def format_version(self, name: str) -> FormatVersion | None:
+        row = next(self._rows(self._shared.formats.newest, name=name), None)
+        return None if row is None else format_of(row, self._shared.dialect)
+
+    async def add_format(self, version: FormatVersion) -> None:
+        if version.account_id != self._account_id:
+            raise ValueError("a format of another account")
+        self._execute(self._shared.formats.add, **format_values(version, self._shared.dialect))
 
     async def _grown(self, size: int, entries: Sequence[Entry]) -> list[Kept]:
         return await grow(size, [each.leaf for each in entries], self._nodes)
