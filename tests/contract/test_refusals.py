@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from typing import Any
 
 import pytest
+from graphql import FieldDefinitionNode, ObjectTypeDefinitionNode, parse, print_ast
 
-from app.api.graphql.schema import schema
+from app.api.graphql.schema import schema, sdl
 from app.domain.account import Account, Permission, Principal
 from app.domain.catalogue import RecordKind
 from app.ledger.catalogue import upsert
@@ -96,6 +98,13 @@ DOORS = ASKED | WRITES
 SCOPED = {name: case for name, case in DOORS.items() if case.scope is not None}
 
 
+@cache
+def declared() -> dict[str, FieldDefinitionNode]:
+    """The fields of Query and Mutation as the schema's file has them."""
+    roots = [each for each in parse(sdl()).definitions if isinstance(each, ObjectTypeDefinitionNode)]
+    return {field.name.value: field for each in roots if each.name.value in ("Query", "Mutation") for field in each.fields or ()}
+
+
 @pytest.fixture
 async def event(store: Store, account: Account, admin: Principal, rules: Rules) -> None:
     """One event of `acme` that names a record of each kind and has a text that can be erased, a document, and an export."""
@@ -111,6 +120,28 @@ def test_no_door_is_left_out() -> None:
     assert asked.mutation_type is not None
     assert set(ASKED) == set(asked.query_type.fields)
     assert set(WRITES) == set(asked.mutation_type.fields)
+
+
+@pytest.mark.parametrize("name", DOORS)
+def test_the_schema_names_the_scope_that_a_field_needs(name: str) -> None:
+    field = declared()[name]
+    named = {each.name.value: print_ast(each) for each in field.directives or ()}
+    # What `node` needs depends on the id: `viewer` gives some that need nothing.
+    scope = None if name in ("node", "nodes") else DOORS[name].scope
+    assert named == ({} if scope is None else {"requiresScopes": f"@requiresScopes(scopes: [[{scope.name}]])"})
+    assert field.description is not None
+    assert scope is None or field.description.value.endswith(f"Needs the scope `{scope}`.")
+
+
+async def test_the_scope_is_looked_at_before_anything_is_read(door_with: Callable[..., Any], store: Store, event: None) -> None:
+    caller: Door = await door_with(Permission.EVENT_READ)
+    read: list[str] = []
+    for name in ("head", "rows", "records", "groups", "export", "exports", "transact"):
+        setattr(store, name, lambda *_a, _name=name, **_k: read.append(_name))
+    for name, case in SCOPED.items():
+        if name not in ("node", "nodes"):
+            assert (await caller.ask(case.query)).code == "TOKEN_SCOPE_DENIED"
+    assert read == []
 
 
 @pytest.mark.parametrize("name", DOORS)

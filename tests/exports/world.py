@@ -71,12 +71,12 @@ async def frozen(
     )
 
 
-async def put(store: Store, account: Account, export_id: str) -> None:
+async def put(store: Store, account: Account, export_id: str, *, sequence: int = 1) -> None:
     """Keep an export under that very id, pending, with no entry that tells of it."""
     export = Export(
         id=export_id,
         account_id=account.id,
-        sequence=1,
+        sequence=sequence,
         report="usage_ledger",
         format="json",
         parameters={},

@@ -16,7 +16,9 @@ from app.api.graphql.inputs import point_of
 from app.api.graphql.links import LINKED
 from app.api.graphql.records import TYPES, columns_of_kind
 from app.api.graphql.rows import Told, told
+from app.api.graphql.scopes import Needs
 from app.api.graphql.shapes import spoken
+from app.domain.account import Permission
 from app.domain.catalogue import RecordKind
 from app.domain.errors import InvalidQuery
 from app.ports import Ledger
@@ -25,7 +27,6 @@ from app.question.records import Records
 from app.reports.report import Opened, Page, PageRequest
 from app.reports.subjects import record_row
 
-_NEEDS = "Needs the scope `report:read`."
 _AT_ONCE = 1_000
 """Records that are read at once where all of them are counted."""
 _PAGE: dict[str, Any] = {"first": First, "after": After, "last": Last, "before": Before}
@@ -41,7 +42,11 @@ def lookup(kind: RecordKind) -> Any:
 
     own_id = Annotated[strawberry.ID, strawberry.argument(description=f"The id of the {kind}, as its owner names it.")]
     ask.__signature__ = _signature({"id": own_id}, {"as_of": AsOfArgument}, TYPES[kind] | None)  # type: ignore[attr-defined]
-    return strawberry.field(resolver=ask, description=f"The {kind} with this id; null where nobody has named one. {_NEEDS}")
+    return strawberry.field(
+        resolver=ask,
+        description=f"The {kind} with this id; null where nobody has named one.",
+        extensions=[Needs(Permission.REPORT_READ)],
+    )
 
 
 def listing(kind: RecordKind) -> Any:
@@ -66,7 +71,9 @@ def listing(kind: RecordKind) -> Any:
     signature = _signature({}, {**optional, "as_of": AsOfArgument, **_PAGE}, Connection[row])  # type: ignore[valid-type]
     ask.__signature__ = signature  # type: ignore[attr-defined]
     return strawberry.field(
-        resolver=ask, description=f"Every {kind} that was described or that an event names, in binary order of id. {_NEEDS}"
+        resolver=ask,
+        description=f"Every {kind} that was described or that an event names, in binary order of id.",
+        extensions=[Needs(Permission.REPORT_READ)],
     )
 
 

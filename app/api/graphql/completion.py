@@ -40,9 +40,10 @@ _EXACT: dict[str, type] = {
     "Decimal": Decimal,
     "DateTime": datetime,
     "JSONObject": str,
+    "URL": str,
 }
 """The one Python type in which a compiled function expects the values of a scalar."""
-_AS_THEY_ARE = frozenset({"ID", "String", "Boolean", "SafeInt"})
+_AS_THEY_ARE = frozenset({"ID", "String", "Boolean", "SafeInt", "URL"})
 """Scalars whose values are sent as they are."""
 
 

@@ -13,14 +13,17 @@ from app.api.graphql.connections import After, Before, Edge, First, Last
 from app.api.graphql.context import Context, Info
 from app.api.graphql.enums import ExportFormat, ReportKind
 from app.api.graphql.node import Node
-from app.api.graphql.scalars import JSONObject, SafeInt
+from app.api.graphql.scalars import URL, JSONObject, SafeInt
+from app.api.graphql.scopes import Needs
 from app.domain import export as exports
+from app.domain.account import Permission
 from app.domain.errors import NotFound
 from app.domain.export import ExportStatus
 from app.exports import register
 from app.reports.report import PageRequest
 
-NEEDS = "Needs the scope `report:export`."
+NEEDED = Permission.REPORT_EXPORT
+"""What everything about exports needs."""
 _DOWNLOAD = "/api/v1/reports/exports/{id}/download"
 """The one door that hands files out; the contract that it belongs to keeps it where it is."""
 
@@ -51,7 +54,7 @@ class Export(Node):
     content_type: str = strawberry.field(description="The file's content type.")
     size: SafeInt | None = strawberry.field(description="Bytes of the file; null until it is ready.")
     file_name: str = strawberry.field(description="The name to save the file under.")
-    download_url: str | None = strawberry.field(
+    download_url: URL | None = strawberry.field(
         description="Where the file is fetched, with a token that has the same scope; null until it is ready."
     )
     created_by: str = strawberry.field(description="Who froze it.")
@@ -87,8 +90,10 @@ async def _all(
     )
 
 
-export_by_id: Any = strawberry.field(resolver=_one, description=f"The export with this id; null where there is none. {NEEDS}")
-newest_exports: Any = strawberry.field(resolver=_all, description=f"What was frozen, newest first. {NEEDS}")
+export_by_id: Any = strawberry.field(
+    resolver=_one, description="The export with this id; null where there is none.", extensions=[Needs(NEEDED)]
+)
+newest_exports: Any = strawberry.field(resolver=_all, description="What was frozen, newest first.", extensions=[Needs(NEEDED)])
 
 
 def export_node(export: exports.Export, public_url: str) -> Export:
@@ -110,7 +115,7 @@ def export_node(export: exports.Export, public_url: str) -> Export:
         content_type=export.content_type,
         size=None if export.size is None else SafeInt(export.size),
         file_name=export.file_name,
-        download_url=public_url + _DOWNLOAD.format(id=export.id) if ready else None,
+        download_url=URL(public_url + _DOWNLOAD.format(id=export.id)) if ready else None,
         created_by=export.created_by,
         created_at=export.created_at,
         updated_at=export.updated_at,

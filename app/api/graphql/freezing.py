@@ -10,10 +10,11 @@ from strawberry.utils.str_converters import to_camel_case
 
 from app.api.graphql.context import Info
 from app.api.graphql.enums import Direction, ExportFormat, FeedOrder, ReportKind
-from app.api.graphql.exports import NEEDS, Export, export_node
+from app.api.graphql.exports import NEEDED, Export, export_node
 from app.api.graphql.inputs import AsOfInput, BucketInput, GroupOrderInput, UsageFilters, point_of
-from app.api.graphql.payloads import InputError, attempt
+from app.api.graphql.payloads import Payload, attempt
 from app.api.graphql.scalars import TimeZone
+from app.api.graphql.scopes import Needs
 from app.api.graphql.shapes import given
 from app.domain import export as exports
 from app.domain.errors import InvalidEvent, InvalidInput
@@ -60,9 +61,8 @@ class CreateExportInput:
 
 
 @strawberry.type(description="What became of an export.")
-class CreateExportPayload:
+class CreateExportPayload(Payload):
     export: Export | None = strawberry.field(description="The export: ready if it is short, else to be asked for again.")
-    errors: list[InputError] = strawberry.field(description="What is wrong with the input; empty where nothing is.")
 
 
 async def _create(
@@ -74,7 +74,9 @@ async def _create(
 
 
 create_export: Any = strawberry.mutation(
-    resolver=_create, description=f"Freeze a report as one file, which stays whatever is recorded or corrected later. {NEEDS}"
+    resolver=_create,
+    description="Freeze a report as one file, which stays whatever is recorded or corrected later.",
+    extensions=[Needs(NEEDED)],
 )
 
 

@@ -24,52 +24,48 @@ class InputError:
     field: str | None = strawberry.field(description="Which field of the input, by its path; null where it is no single one.")
 
 
-_ERRORS = "What is wrong with the input; empty where nothing is."
+@strawberry.interface(description="What every mutation answers. What is wrong with its input is data, not an error.")
+class Payload:
+    errors: list[InputError] = strawberry.field(description="What is wrong with the input; empty where nothing is.")
 
 
 @strawberry.type(description="What became of an event or an activity.")
-class RecordOutcome:
+class RecordOutcome(Payload):
     status: Status = strawberry.field(description="What became of it.")
     entry: Entry | None = strawberry.field(
         description="The entry that stands for it: the new one, or the one recorded before; null where it was rejected."
     )
-    errors: list[InputError] = strawberry.field(description=_ERRORS)
 
 
 @strawberry.type(description="What became of a batch. What can be recorded is recorded, whatever becomes of the rest.")
-class RecordUsageEventsPayload:
+class RecordUsageEventsPayload(Payload):
     outcomes: list[RecordOutcome] = strawberry.field(description="What became of each event, in the order of the input.")
     inserted: int = strawberry.field(description="How many were recorded now.")
     duplicate: int = strawberry.field(description="How many had been recorded before with the same content.")
     conflict: int = strawberry.field(description="How many had been recorded before with other content.")
     rejected: int = strawberry.field(description="How many cannot be recorded.")
-    errors: list[InputError] = strawberry.field(description="What is wrong with the batch as a whole; empty where nothing is.")
 
 
 @strawberry.type(description="What an amendment appended.")
-class AmendUsageEventPayload:
+class AmendUsageEventPayload(Payload):
     reversal: Entry | None = strawberry.field(description="The entry that takes the standing version back.")
     replacement: Entry | None = strawberry.field(description="The entry that stands in its place.")
-    errors: list[InputError] = strawberry.field(description=_ERRORS)
 
 
 @strawberry.type(description="What a retraction appended.")
-class RetractUsageEventPayload:
+class RetractUsageEventPayload(Payload):
     reversal: Entry | None = strawberry.field(description="The entry that takes the event back.")
-    errors: list[InputError] = strawberry.field(description=_ERRORS)
 
 
 @strawberry.type(description="What was erased. Digests stay, so that everything that was proven still is.")
-class EraseTextsPayload:
+class EraseTextsPayload(Payload):
     texts: list[PrivateText] = strawberry.field(description="Which texts were removed; empty if none was left.")
     sequences: list[SafeInt] = strawberry.field(description="Sequences of the entries that they were removed from.")
-    errors: list[InputError] = strawberry.field(description=_ERRORS)
 
 
 @strawberry.type(description="What became of a catalogue record.")
-class UpsertPayload:
+class UpsertPayload(Payload):
     entry: Entry | None = strawberry.field(description="The entry that carries the record now; null where nothing changed.")
-    errors: list[InputError] = strawberry.field(description=_ERRORS)
 
 
 async def attempt(

@@ -24,6 +24,7 @@ from app.api.graphql.exports import export_by_id, newest_exports
 from app.api.graphql.inputs import AsOfInput, UsageFilters, filters_of, group_order, point_of
 from app.api.graphql.node import Node
 from app.api.graphql.nodes import MOST_NODES, Account, ApiKey, Entry, account_node, key_node, load
+from app.api.graphql.scopes import Needs
 from app.api.graphql.shapes import resolver
 from app.api.graphql.summary import UsageSummary
 from app.domain.account import Permission
@@ -46,7 +47,7 @@ class Viewer:
 
 
 def _report(resolve: Any, report: Report) -> Any:
-    return strawberry.field(resolver=resolve, description=f"{report.description} Needs the scope `report:read`.")
+    return strawberry.field(resolver=resolve, description=report.description, extensions=[Needs(Permission.REPORT_READ)])
 
 
 @strawberry.type(description="Everything that can be asked.")
@@ -68,7 +69,7 @@ class Query:
     ) -> list[Node | None]:
         return await load(info, list(ids))
 
-    @resolver(f"{activities.REPORT.description} Needs the scope `report:read`.")
+    @resolver(activities.REPORT.description, needs=Permission.REPORT_READ)
     async def activities(
         self,
         info: Info,
@@ -83,7 +84,7 @@ class Query:
         request = PageRequest(first=first, after=after, last=last, before=before)
         return await _feed(info, activities.KINDS, filters, order, as_of, request)
 
-    @resolver(f"{usage_ledger.REPORT.description} Needs the scope `report:read`.")
+    @resolver(usage_ledger.REPORT.description, needs=Permission.REPORT_READ)
     async def usage_ledger(
         self,
         info: Info,
@@ -98,7 +99,7 @@ class Query:
         request = PageRequest(first=first, after=after, last=last, before=before)
         return await _feed(info, usage_ledger.KINDS, filters, order, as_of, request)
 
-    @resolver(f"{usage_summary.REPORT.description} Needs the scope `report:read`.")
+    @resolver(usage_summary.REPORT.description, needs=Permission.REPORT_READ)
     async def usage_summary(
         self,
         info: Info,

@@ -38,6 +38,7 @@ from app.domain.period import zone_named
 SafeInt = NewType("SafeInt", int)
 JSONObject = NewType("JSONObject", object)
 TimeZone = NewType("TimeZone", str)
+URL = NewType("URL", str)
 
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,4})?", re.ASCII)
 _LONGEST_NUMBER = 128
@@ -144,6 +145,8 @@ SCALARS: dict[object, ScalarDefinition] = {
             "An exact decimal number of up to 20 digits before and 18 after the point. It is sent as a string without exponent or"
             " trailing zeros; it is taken as a string or as a number, whose digits are read exactly as they are written."
         ),
+        # The numeric strings of General Decimal Arithmetic; ours are those without an exponent.
+        specified_by_url="https://speleotrove.com/decimal/daconvs.html",
         serialize=plain,
         parse_value=_decimal,
         parse_literal=_decimal_literal,
@@ -183,6 +186,13 @@ SCALARS: dict[object, ScalarDefinition] = {
         specified_by_url="https://www.rfc-editor.org/rfc/rfc6557",
         serialize=str,
         parse_value=_zone,
+    ),
+    URL: strawberry.scalar(
+        name="URL",
+        description="An absolute URL.",
+        specified_by_url="https://www.rfc-editor.org/rfc/rfc3986",
+        serialize=str,
+        parse_value=str,
     ),
 }
 """By the Python type that stands for each."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import strawberry
-from graphql import GraphQLError
+from graphql import GraphQLError, GraphQLOneOfDirective
 from strawberry.extensions import AddValidationRules, MaxTokensLimiter, ParserCache, ValidationCache
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext, ExecutionResult
@@ -71,4 +71,6 @@ schema = Schema(
 
 def sdl() -> str:
     """The schema in its definition language, as it stands in `schema.graphql`."""
-    return schema.as_str().rstrip() + "\n"
+    # The printer leaves out the description of the one directive that the library brings.
+    one_of = f'"""{GraphQLOneOfDirective.description}"""\ndirective @oneOf'
+    return schema.as_str().replace("directive @oneOf", one_of).rstrip() + "\n"

@@ -20,6 +20,8 @@ from strawberry.utils.str_converters import to_camel_case
 
 from app.api.graphql.enums import PrivateText
 from app.api.graphql.scalars import JSONObject, SafeInt
+from app.api.graphql.scopes import Needs
+from app.domain.account import Permission
 from app.reports.report import Column
 
 _SMALL = frozenset({"version", "status_code"})
@@ -42,9 +44,9 @@ class Field:
     """Of an input type: whether it must be given. One that is not given is UNSET, so that null can mean something else."""
 
 
-def resolver(description: str) -> Callable[[F], F]:
-    """`strawberry.field` as a decorator that leaves the method its type, and that wants a description."""
-    return cast(Callable[[F], F], strawberry.field(description=description))
+def resolver(description: str, needs: Permission | None = None) -> Callable[[F], F]:
+    """`strawberry.field` as a decorator that leaves the method its type, that wants a description, and knows scopes."""
+    return cast(Callable[[F], F], strawberry.field(description=description, extensions=[Needs(needs)] if needs else []))
 
 
 def graphql_type(column: Column) -> Any:

@@ -22,6 +22,7 @@ from app.api.graphql.payloads import (
     outcome_of,
 )
 from app.api.graphql.scalars import SafeInt
+from app.api.graphql.scopes import Needs
 from app.api.graphql.shapes import resolver
 from app.api.graphql.statements import (
     RECORD_INPUTS,
@@ -33,6 +34,7 @@ from app.api.graphql.statements import (
     UsageEventsInput,
     stated,
 )
+from app.domain.account import Permission
 from app.domain.catalogue import RecordKind
 from app.domain.entry import PRIVATE_FIELDS, EntryKind
 from app.ledger import catalogue
@@ -45,7 +47,6 @@ MOST_EVENTS = 100
 """Events that one mutation may bring."""
 _BATCH_DOOR = "POST /api/v1/usage-events"
 _OF_A_CORRECTION = frozenset({"id", "reason", "actor", "expected_version"})
-_NEEDS_USAGE_WRITE = "Needs the scope `usage:write`."
 
 
 async def _record(info: Info, items: Sequence[Any], kind: EntryKind) -> list[Outcome]:
@@ -71,13 +72,15 @@ def _upserting(kind: RecordKind) -> Any:
 
     described = strawberry.argument(description=f"What is said of the {kind}.")
     upsert.__annotations__["input"] = Annotated[RECORD_INPUTS[kind], described]
-    scope = "product:write" if kind is RecordKind.PRODUCT else "license:write"
-    return strawberry.mutation(resolver=upsert, description=f"Make or change a record of kind {kind}. Needs the scope `{scope}`.")
+    needed = Permission.PRODUCT_WRITE if kind is RecordKind.PRODUCT else Permission.LICENSE_WRITE
+    return strawberry.mutation(
+        resolver=upsert, description=f"Make or change a record of kind {kind}.", extensions=[Needs(needed)]
+    )
 
 
 @strawberry.type(description="Everything that can be recorded. Nothing recorded is ever changed: corrections are entries too.")
 class Mutation:
-    @resolver(f"Record that something was used. Sent again with the same id, it is counted once. {_NEEDS_USAGE_WRITE}")
+    @resolver("Record that something was used. Sent again with the same id, it is counted once.", needs=Permission.USAGE_WRITE)
     async def record_usage_event(
         self, info: Info, input: Annotated[UsageEventInput, strawberry.argument(description="What was used.")]
     ) -> RecordOutcome | None:
@@ -85,7 +88,8 @@ class Mutation:
         return outcome_of(outcome)
 
     @resolver(
-        f"Record up to {MOST_EVENTS} usage events in one transaction; {_BATCH_DOOR} takes larger batches. {_NEEDS_USAGE_WRITE}"
+        f"Record up to {MOST_EVENTS} usage events in one transaction; {_BATCH_DOOR} takes larger batches.",
+        needs=Permission.USAGE_WRITE,
     )
     async def record_usage_events(
         self, info: Info, input: Annotated[UsageEventsInput, strawberry.argument(description="The events.")]
@@ -99,14 +103,14 @@ class Mutation:
             outcomes = await _record(info, input.events, EntryKind.USAGE)
         return RecordUsageEventsPayload(outcomes=[outcome_of(each) for each in outcomes], errors=errors, **tally(outcomes))
 
-    @resolver(f"Record something that happened in the life of a license, an order, a subscription. {_NEEDS_USAGE_WRITE}")
+    @resolver("Record something that happened in the life of a license, an order, a subscription.", needs=Permission.USAGE_WRITE)
     async def record_activity(
         self, info: Info, input: Annotated[ActivityInput, strawberry.argument(description="What happened.")]
     ) -> RecordOutcome | None:
         (outcome,) = await _record(info, [input], EntryKind.ACTIVITY)
         return outcome_of(outcome)
 
-    @resolver(f"Put another version in place of an event's standing one. {_NEEDS_USAGE_WRITE}")
+    @resolver("Put another version in place of an event's standing one.", needs=Permission.USAGE_WRITE)
     async def amend_usage_event(
         self, info: Info, input: Annotated[AmendUsageEventInput, strawberry.argument(description="The correction.")]
     ) -> AmendUsageEventPayload | None:
@@ -126,7 +130,7 @@ class Mutation:
             return AmendUsageEventPayload(reversal=None, replacement=None, errors=errors)
         return AmendUsageEventPayload(reversal=amended.reversal, replacement=amended.replacement, errors=[])
 
-    @resolver(f"Take an event back. {_NEEDS_USAGE_WRITE}")
+    @resolver("Take an event back.", needs=Permission.USAGE_WRITE)
     async def retract_usage_event(
         self, info: Info, input: Annotated[RetractUsageEventInput, strawberry.argument(description="The correction.")]
     ) -> RetractUsageEventPayload | None:
@@ -143,7 +147,7 @@ class Mutation:
         retracted, errors = await attempt(command)
         return RetractUsageEventPayload(reversal=retracted.reversal if retracted else None, errors=errors)
 
-    @resolver("Remove personal or free texts for ever, and record that it was done. Needs the scope `admin`.")
+    @resolver("Remove personal or free texts for ever, and record that it was done.", needs=Permission.ADMIN)
     async def erase_texts(
         self, info: Info, input: Annotated[EraseTextsInput, strawberry.argument(description="Which texts, of what.")]
     ) -> EraseTextsPayload | None:

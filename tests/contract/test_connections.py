@@ -1,0 +1,90 @@
+"""Every connection of the schema, walked from either end: the same rows in the same order, each once, and honest about more."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from app.domain.account import Account, Principal
+from app.domain.catalogue import RecordKind
+from app.ledger.catalogue import upsert
+from app.ledger.commands import Rules, record
+from app.ports import Store
+from tests import conftest
+from tests.contract.conftest import Door
+from tests.contract.test_schema_rules import connections
+from tests.events import usage
+from tests.exports.world import put
+
+engine = conftest.engine
+ROWS = 5
+"""How many rows each connection has at least."""
+WALKS = {
+    "Query.activities": "{ walked: activities(PAGE) { CONNECTION } }",
+    "Query.usageLedger": "{ walked: usageLedger(PAGE) { CONNECTION } }",
+    "Query.exports": "{ walked: exports(PAGE) { CONNECTION } }",
+    "UsageSummary.groups": "{ report: usageSummary(groupBy: [PRODUCT]) { walked: groups(PAGE) { CONNECTION } } }",
+} | {f"Query.{kind}s": f"{{ walked: {kind}s(PAGE) {{ CONNECTION }} }}" for kind in RecordKind}
+"""For each field that gives a connection, how it is asked."""
+CONNECTION = "edges { cursor node { __typename WHAT } } pageInfo { hasNextPage hasPreviousPage startCursor endCursor }"
+OF_A_ROW = {"UsageSummary.groups": "productId events"}
+"""What tells the rows of a connection apart, where they have no id."""
+
+
+@pytest.fixture
+async def filled(store: Store, account: Account, admin: Principal, rules: Rules) -> None:
+    """Five of everything that is walked."""
+    named = ("product_id", "customer_id", "license_id", "order_id", "subscription_id")
+    await record(store, admin, [usage(**dict.fromkeys(named, f"x{n}")) for n in range(ROWS)], rules=rules)
+    for n in range(ROWS):
+        await upsert(store, admin, RecordKind.DOCUMENT, f"x{n}", {"type": "invoice"}, rules=rules)
+        await put(store, account, f"rptx_{n}", sequence=n + 1)
+
+
+async def page(door: Door, place: str, bounds: str) -> dict[str, Any]:
+    document = WALKS[place].replace("CONNECTION", CONNECTION.replace("WHAT", OF_A_ROW.get(place, "id")))
+    data = (await door.ask(document.replace("PAGE", bounds))).data
+    return dict(data.get("report", data)["walked"])
+
+
+def test_no_connection_is_left_out() -> None:
+    assert set(WALKS) == set(connections())
+
+
+@pytest.mark.parametrize("place", WALKS)
+async def test_a_walk_from_either_end_meets_every_row_once(place: str, door: Door, filled: None) -> None:
+    whole = await page(door, place, "first: 200")
+    edges = whole["edges"]
+    cursors = [each["cursor"] for each in edges]
+    assert len(edges) >= ROWS
+    assert len({str(each["node"]) for each in edges}) == len(set(cursors)) == len(edges)
+    assert whole["pageInfo"] == {
+        "hasNextPage": False,
+        "hasPreviousPage": False,
+        "startCursor": cursors[0],
+        "endCursor": cursors[-1],
+    }
+
+    forward: list[Any] = []
+    after = ""
+    while not forward or after:
+        read = await page(door, place, f"first: 2 {after}")
+        assert read["pageInfo"]["hasPreviousPage"] is bool(after)
+        forward += read["edges"]
+        assert read["pageInfo"]["endCursor"] == forward[-1]["cursor"]
+        after = f'after: "{forward[-1]["cursor"]}"' if read["pageInfo"]["hasNextPage"] else ""
+    assert forward == edges
+
+    backward: list[Any] = []
+    before = ""
+    while not backward or before:
+        read = await page(door, place, f"last: 2 {before}")
+        assert read["pageInfo"]["hasNextPage"] is bool(before)
+        backward = read["edges"] + backward
+        assert read["pageInfo"]["startCursor"] == backward[0]["cursor"]
+        before = f'before: "{backward[0]["cursor"]}"' if read["pageInfo"]["hasPreviousPage"] else ""
+    assert backward == edges
+
+    between = await page(door, place, f'first: 9 after: "{cursors[0]}" before: "{cursors[-1]}"')
+    assert between["edges"] == edges[1:-1]
