@@ -288,8 +288,17 @@ class Store(Ledger, Accounts, Exports, Formats, Protocol):
 class Draft(Protocol):
     """A file while it is being written: nobody sees it until it is kept."""
 
+    @property
+    def name(self) -> str:
+        """By which `Files.drafted` finds it again, should whoever writes it be gone."""
+        ...
+
     async def write(self, data: bytes) -> None:
         """Add bytes at the end. Raises Unavailable when there is no room or no way to write."""
+        ...
+
+    async def sync(self) -> None:
+        """Make durable what was written so far. Raises Unavailable."""
         ...
 
     async def keep(self, name: str) -> None:
@@ -297,7 +306,11 @@ class Draft(Protocol):
         ...
 
     def drop(self) -> None:
-        """Leave nothing behind; does nothing once it is kept."""
+        """Leave nothing behind; does nothing once it is kept or left."""
+        ...
+
+    def leave(self) -> None:
+        """Write no more, and leave it for another to go on from; does nothing once it is kept."""
         ...
 
 
@@ -312,10 +325,18 @@ class Files(Protocol):
         """Bytes of the file; None if there is none."""
         ...
 
-    def read(self, name: str) -> AsyncIterator[bytes]:
-        """The file's bytes in chunks. Raises Unavailable where it cannot be read."""
+    def read(self, name: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
+        """The file's bytes in chunks, from `start` and up to and without `end`. Raises Unavailable where it cannot be read."""
         ...
 
     async def delete(self, name: str) -> None:
         """Remove the file; does nothing where there is none."""
+        ...
+
+    def drafted(self, name: str, size: int) -> AsyncIterator[bytes]:
+        """The first `size` bytes of a draft that was left, in chunks: fewer where it has fewer, none where there is none."""
+        ...
+
+    async def discard(self, name: str) -> None:
+        """Remove a draft that was left; does nothing where there is none."""
         ...

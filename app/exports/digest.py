@@ -18,8 +18,9 @@ _HASH_BYTES = 32
 class Tree:
     """A tree that grows row by row, in the memory of one subtree and the kept hashes (32 bytes for 1,024 rows)."""
 
-    def __init__(self) -> None:
-        self._subtrees = bytearray()
+    def __init__(self, subtrees: bytes = b"") -> None:
+        """Empty, or already as large as the kept hashes of these subtrees say."""
+        self._subtrees = bytearray(subtrees)
         self._leaves: list[bytes] = []
 
     def add(self, rows: Iterable[bytes]) -> None:

@@ -61,6 +61,9 @@ class Format:
     writer: Callable[[Document], Writer]
     expands: bool = False
     """Whether it makes a column of each key of additional data, and so has to know them before the first row."""
+    resumed: Callable[[Document, Mapping[str, int]], Writer] | None = None
+    """Makes a writer that goes on, without `begin`, where a file has so many rows of each of these sections already; None where a
+    file that was interrupted has to be begun anew."""
 
 
 def expanded_column(section: Section) -> bool:

@@ -1,20 +1,22 @@
 """Making an export's file, and saying that it is made.
 
 What is made depends on the export's own facts alone, so it does not matter which process makes it, when, or how often. A file is
-named after its own digest and appears whole, and the first to say that an export is ready is believed; so several
-processes may make the same export at once and lose nothing but time.
+named after its own digest and appears whole, and the first to say that an export is ready is believed. So the caller that
+waits for a short export needs no lease, although a worker may take it meanwhile: both make the same file.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
 from app.domain.errors import NotFound
-from app.domain.export import Export, ExportStatus
-from app.exports.encoding import Encoding
+from app.domain.export import UNFINISHED, Export, ExportStatus, Mark
+from app.exports.leases import Lease, Lost
 from app.exports.order import Order
+from app.exports.resuming import Begun, begin, go_on
 from app.ledger.commands import Rules
 from app.ports import Draft, Files, Ledger, Store, Transaction
 from app.reports.report import Opened
@@ -35,6 +37,16 @@ class Made:
     size: int
 
 
+@dataclass(frozen=True, slots=True)
+class Marking:
+    """Keeping where another can go on: `keep` is given a mark each `seconds`, and None where an earlier one is no good."""
+
+    keep: Callable[[Mark | None], Awaitable[None]]
+    seconds: float
+    last: Mark | None = None
+    """Where the one before came to."""
+
+
 async def make(
     ledger: Ledger,
     files: Files,
@@ -43,28 +55,52 @@ async def make(
     *,
     most_rows: int | None = None,
     progress: Progress | None = None,
+    marking: Marking | None = None,
 ) -> Made:
-    """Make the file. `progress` is told, after each step, how many rows are done.
+    """Make the file, or go on with it. `progress` is told, after each step, how many rows are done.
 
-    Raises what `app.exports.encoding.Encoding.chunks` raises, and leaves nothing behind then.
+    Raises what `app.exports.encoding.Encoding.chunks` raises, and leaves nothing behind then but the draft that a mark tells of.
     """
-    encoding = Encoding(ledger, wanted, opened, most_rows=most_rows)
-    draft = await files.create()
+    begun = None
+    if marking is not None and marking.last is not None:
+        begun = await _gone_on(ledger, files, wanted, opened, marking, marking.last)
+    marked = begun is not None
+    begun = begun or await begin(ledger, files, wanted, opened, most_rows=most_rows)
+    encoding, draft, due = begun.encoding, begun.draft, time.monotonic() + (marking.seconds if marking else 0)
     try:
         async with aclosing(encoding.chunks()) as chunks:
             async for data in chunks:
                 await draft.write(data)
                 if progress is not None:
                     await progress(encoding.tree.rows)
+                if marking is not None and time.monotonic() >= due and (mark := begun.mark()) is not None:
+                    await draft.sync()
+                    await marking.keep(mark)
+                    marked, due = True, time.monotonic() + marking.seconds
     except BaseException:
-        draft.drop()
+        draft.leave() if marked else draft.drop()
         raise
     tree = encoding.tree
     return Made(draft, tree.rows, encoding.sections, tree.digest(), tree.subtrees, encoding.artifact_digest, encoding.size)
 
 
-async def keep(store: Store, files: Files, export: Export, made: Made, *, rules: Rules) -> Export:
-    """Let the file appear, and say that the export is ready. Gives the export as the first to finish left it."""
+async def _gone_on(ledger: Ledger, files: Files, wanted: Order, opened: Opened, marking: Marking, last: Mark) -> Begun | None:
+    """A copy of what was done, marked as our own; None where it has to be begun anew. The other's draft is gone then."""
+    begun = await go_on(ledger, files, wanted, opened, last)
+    try:
+        await marking.keep(None if begun is None else begun.mark())
+    except BaseException:
+        if begun is not None:
+            begun.draft.drop()
+        raise
+    await files.discard(last.file)
+    return begun
+
+
+async def keep(store: Store, files: Files, export: Export, made: Made, *, rules: Rules, lease: Lease | None = None) -> Export:
+    """Let the file appear, and say that the export is ready. Gives the export as it then stands: ready by our doing or by that
+    of another who was faster, or called off meanwhile. Raises Lost where a lease is no longer held and nobody has finished it.
+    """
     extension = export.file_name[export.file_name.rindex(".") :]
     name = f"{export.id}-{made.artifact_digest.removeprefix('sha256:')[:16]}{extension}"
     await made.draft.keep(name)
@@ -74,21 +110,27 @@ async def keep(store: Store, files: Files, export: Export, made: Made, *, rules:
         current = await tx.export(export.id)
         if current is None:
             raise NotFound(f"no export {export.id}")
-        if current.status is ExportStatus.READY:
+        if current.status not in UNFINISHED:
             return current
+        if lease is not None and not lease.holds(current):
+            raise Lost(export.id)
         ready = replace(
             current,
             status=ExportStatus.READY,
             updated_at=rules.clock(),
             rows=made.rows,
+            rows_expected=made.rows,
             sections=made.sections,
             digest=made.digest,
             artifact_digest=made.artifact_digest,
             size=made.size,
             file=name,
             reason=None,
+            worker=None,
+            leased_until=None,
         )
         await tx.put_export(ready, made.subtrees)
+        await tx.put_mark(export.id, None)
         return ready
 
     standing = await store.transact(export.account_id, body)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from app.domain.canonical import check_text
@@ -30,9 +30,13 @@ class Order:
     given: Mapping[str, tuple[str, ...]]
     parameters: Parameters
 
-    def parts(self, ledger: Ledger, opened: Opened) -> Parts:
-        """The report's rows: whole, since an export has no page."""
-        return self.report.answer(ledger, opened, self.parameters)
+    def parts(self, ledger: Ledger, opened: Opened, beyond: int | None = None) -> Parts:
+        """The report's rows: whole, since an export has no page; `beyond` a sequence, where it is gone on with."""
+        return self.report.answer(ledger, opened, replace(self.parameters, beyond=beyond))
+
+    async def count(self, ledger: Ledger, opened: Opened) -> int | None:
+        """How many rows there will be; None where that is not known before they are drawn."""
+        return None if self.report.count is None else await self.report.count(ledger, opened, self.parameters)
 
     def document(self, opened: Opened) -> Document:
         """What the file says apart from its rows."""

@@ -11,6 +11,9 @@ from app.ledger.acts import append_act
 from app.ledger.commands import Rules
 from app.ports import Store, Transaction
 
+ERASED = "entry.erased"
+"""The action of the entry that tells of an erasure."""
+
 
 @dataclass(frozen=True, slots=True)
 class Erased:
@@ -51,7 +54,7 @@ async def erase(store: Store, principal: Principal, ref: str, *, rules: Rules, n
                 found.update(dict.fromkeys(texts))
         if erased:
             facts = {"kind": "erasure", "sequences": erased, "fields": sorted(found)}
-            await append_act(tx, account_id, "entry.erased", facts, actor=principal.actor, rules=rules)
+            await append_act(tx, account_id, ERASED, facts, actor=principal.actor, rules=rules)
         return Erased(tuple(sorted(found)), tuple(erased))
 
     return await store.transact(account_id, body)

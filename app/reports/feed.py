@@ -93,10 +93,24 @@ async def page(
 async def answer(
     section: Section, kinds: frozenset[EntryKind] | None, ledger: Ledger, opened: Opened, parameters: Parameters
 ) -> AsyncIterator[tuple[Section, Sequence[Entry]]]:
-    """The rows of a report that is a feed: all of them, or the first `limit`."""
-    rows = Rows(opened.scope, parameters.filters, kinds, descending=parameters.newest_first, limit=parameters.limit)
+    """The rows of a report that is a feed: all of them, or the first `limit`, or those `beyond` a sequence."""
+    above, below = (None, parameters.beyond) if parameters.newest_first else (parameters.beyond, None)
+    rows = Rows(
+        opened.scope,
+        parameters.filters,
+        kinds,
+        descending=parameters.newest_first,
+        above=above,
+        below=below,
+        limit=parameters.limit,
+    )
     async for batch in batches(ledger, rows):
         yield section, batch
+
+
+async def count_all(kinds: frozenset[EntryKind] | None, ledger: Ledger, opened: Opened, parameters: Parameters) -> int:
+    """How many rows such a report has when it is whole."""
+    return await ledger.count(Rows(opened.scope, parameters.filters, kinds))
 
 
 async def batches(ledger: Ledger, rows: Rows) -> AsyncIterator[list[Entry]]:

@@ -34,6 +34,8 @@ class Parameters:
     order: GroupOrder = GroupOrder()
     newest_first: bool = True
     limit: int | None = None
+    beyond: int | None = None
+    """Of a report that can be gone on with: only the rows after the one with this sequence, in the report's own order."""
 
 
 def parse(given: Mapping[str, Sequence[str]], allowed: Collection[str], *, limit: int | None = None) -> Parameters:

@@ -6,7 +6,7 @@ Every door and every format reads the same columns, so a fact about a column (la
 from __future__ import annotations
 
 import types
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from datetime import datetime
 from decimal import Decimal
@@ -69,6 +69,10 @@ class Report:
     required: tuple[str, ...] = ()
     exported: bool = True
     """Whether it can be frozen as an export."""
+    count: Callable[[Ledger, Opened, Parameters], Awaitable[int]] | None = None
+    """How many rows there will be, where that can be told without drawing them."""
+    continued: bool = False
+    """Whether it can be gone on with after a row: `Parameters.beyond` means something to it."""
 
     def section(self, name: str) -> Section:
         """The section of that name."""

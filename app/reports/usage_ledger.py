@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from app.domain.entry import Entry, EntryKind
-from app.reports.feed import COLUMNS, answer
+from app.reports.feed import COLUMNS, answer, count_all
 from app.reports.parameters import FEED
 from app.reports.report import Report, Section
 
@@ -18,4 +18,6 @@ REPORT = Report(
     (SECTION,),
     FEED,
     partial(answer, SECTION, KINDS),
+    count=partial(count_all, KINDS),
+    continued=True,
 )

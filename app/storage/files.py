@@ -24,6 +24,7 @@ CHUNK = 256 * 1024
 _ASIDE = ".draft-"
 _DAY = 86_400
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}", re.ASCII)
+_DRAFT = re.compile(rf"{re.escape(_ASIDE)}[0-9a-f]{{24}}", re.ASCII)
 
 
 async def open_files(folder: Path) -> LocalFiles:
@@ -57,23 +58,29 @@ class LocalFiles:
             raise _unavailable(error) from error
         return found.st_size
 
-    async def read(self, name: str) -> AsyncIterator[bytes]:
-        try:
-            with _open(self._path(name), "rb") as file:
-                while chunk := await asyncio.to_thread(file.read, CHUNK):
-                    yield chunk
-        except OSError as error:
-            raise _unavailable(error) from error
+    def read(self, name: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
+        return _chunks(self._path(name), start, end)
 
     async def delete(self, name: str) -> None:
-        try:
-            await asyncio.to_thread(self._path(name).unlink, missing_ok=True)
-        except OSError as error:
-            raise _unavailable(error) from error
+        await _remove(self._path(name))
+
+    async def drafted(self, name: str, size: int) -> AsyncIterator[bytes]:
+        aside = self._aside(name)
+        if await asyncio.to_thread(aside.exists):
+            async for chunk in _chunks(aside, 0, size):
+                yield chunk
+
+    async def discard(self, name: str) -> None:
+        await _remove(self._aside(name))
 
     def _path(self, name: str) -> Path:
         if not _NAME.fullmatch(name):
             raise ValueError(f"not the name of a file: {name!r}")
+        return self.folder / name
+
+    def _aside(self, name: str) -> Path:
+        if not _DRAFT.fullmatch(name):
+            raise ValueError(f"not the name of a draft: {name!r}")
         return self.folder / name
 
 
@@ -83,10 +90,21 @@ class LocalDraft:
     def __init__(self, path: Path, file: BinaryIO) -> None:
         self._path = path
         self._file = file
+        self._settled = False
+
+    @property
+    def name(self) -> str:
+        return self._path.name
 
     async def write(self, data: bytes) -> None:
         try:
             await asyncio.to_thread(self._file.write, data)
+        except OSError as error:
+            raise _unavailable(error) from error
+
+    async def sync(self) -> None:
+        try:
+            await asyncio.to_thread(self._sync)
         except OSError as error:
             raise _unavailable(error) from error
 
@@ -99,15 +117,25 @@ class LocalDraft:
             raise _unavailable(error) from error
 
     def drop(self) -> None:
+        if self._settled:
+            return
         with contextlib.suppress(OSError):
             self._file.close()
         with contextlib.suppress(OSError):
             self._path.unlink(missing_ok=True)
 
+    def leave(self) -> None:
+        self._settled = True
+        with contextlib.suppress(OSError):
+            self._file.close()
+
+    def _sync(self) -> None:
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
     def _appear(self, target: Path) -> None:
-        with self._file as file:
-            file.flush()
-            os.fsync(file.fileno())
+        with self._file:
+            self._sync()
         self._path.replace(target)
         _sync_folder(target.parent)
 
@@ -115,6 +143,25 @@ class LocalDraft:
 def _open(path: Path, mode: str) -> BinaryIO:
     """Opened here, in microseconds, and not on a thread: a caller that is cancelled meanwhile would lose the open file."""
     return cast(BinaryIO, path.open(mode))
+
+
+async def _chunks(path: Path, start: int, end: int | None) -> AsyncIterator[bytes]:
+    try:
+        with _open(path, "rb") as file:
+            file.seek(start)
+            at = start
+            while chunk := await asyncio.to_thread(file.read, CHUNK if end is None else min(CHUNK, end - at)):
+                yield chunk
+                at += len(chunk)
+    except OSError as error:
+        raise _unavailable(error) from error
+
+
+async def _remove(path: Path) -> None:
+    try:
+        await asyncio.to_thread(path.unlink, missing_ok=True)
+    except OSError as error:
+        raise _unavailable(error) from error
 
 
 def _prepare(folder: Path) -> None:

@@ -63,6 +63,34 @@ async def test_a_draft_that_is_dropped_leaves_nothing(tmp_path: Path) -> None:
     assert names_in(tmp_path) == []
 
 
+async def test_a_part_of_a_file_is_read_from_where_it_begins_to_where_it_ends(tmp_path: Path) -> None:
+    files = await open_files(tmp_path)
+    data = os.urandom(2 * CHUNK + 5)
+    await written(files, "a", data)
+
+    for start, end in ((0, None), (0, 1), (7, CHUNK + 9), (2 * CHUNK, None), (CHUNK, CHUNK), (0, 2 * CHUNK + 5)):
+        assert b"".join([chunk async for chunk in files.read("a", start, end)]) == data[start:end]
+
+
+async def test_a_draft_that_is_left_is_found_again_as_far_as_it_was_synced(tmp_path: Path) -> None:
+    files = await open_files(tmp_path)
+    draft = await files.create()
+    await draft.write(b"half")
+    await draft.sync()
+    assert (tmp_path / draft.name).read_bytes() == b"half"
+    await draft.write(b" and half")
+    draft.leave()
+    draft.drop()
+
+    again = await open_files(tmp_path)
+    for size, found in ((0, b""), (4, b"half"), (6, b"half a"), (99, b"half and half")):
+        assert b"".join([chunk async for chunk in again.drafted(draft.name, size)]) == found
+    await again.discard(draft.name)
+    await again.discard(draft.name)
+    assert [chunk async for chunk in again.drafted(draft.name, 4)] == []
+    assert names_in(tmp_path) == []
+
+
 async def test_bytes_and_name_are_synced_before_a_file_counts_as_kept(tmp_path: Path, monkeypatch: Any) -> None:
     files = await open_files(tmp_path)
     done: list[str] = []
@@ -119,6 +147,10 @@ async def test_a_name_that_could_lead_elsewhere_is_a_fault(tmp_path: Path, name:
     draft.drop()
     with pytest.raises(ValueError, match="not the name of a file"):
         await files.size(name)
+    with pytest.raises(ValueError, match="not the name of a file"):
+        files.read(name)
+    with pytest.raises(ValueError, match="not the name of a draft"):
+        await files.discard(name)
     assert names_in(tmp_path) == []
 
 

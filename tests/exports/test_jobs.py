@@ -17,7 +17,7 @@ from app.domain.errors import NotFound, Unavailable
 from app.domain.export import Export, ExportStatus
 from app.exports import jobs, making
 from app.exports.freeze import Patience
-from app.exports.jobs import MOST_ATTEMPTS, Worker
+from app.exports.jobs import LEASE_SECONDS, MOST_ATTEMPTS, Worker
 from app.exports.order import Order
 from app.ledger.commands import Rules, record
 from app.ledger.erasure import erase
@@ -38,8 +38,8 @@ async def filled(store: Store, admin: Principal, rules: Rules) -> None:
 
 @pytest.fixture
 def worker(store: Store, files: LocalFiles, rules: Rules) -> Worker:
-    """A worker that stores its progress at every step."""
-    return Worker(store, files, rules=rules, progress_seconds=0)
+    """A worker that stores where it is as often as it can."""
+    return Worker(store, files, rules=rules, beat_seconds=0.01, mark_seconds=0)
 
 
 async def as_it_stands(store: Store, export: Export) -> Export:
@@ -96,21 +96,31 @@ async def test_how_far_it_is_can_be_seen_meanwhile(
     async def looking(*given: Any, progress: making.Progress, **named: Any) -> making.Made:
         seen.append(await as_it_stands(store, export))
         await progress(3)
-        seen.append(await as_it_stands(store, export))
+        while (now := await as_it_stands(store, export)).rows != 3:  # noqa: ASYNC110 -- nothing tells it
+            await asyncio.sleep(0.01)
+        seen.append(now)
         return await making.make(*given, progress=progress, **named)
 
     monkeypatch.setattr(jobs, "make", looking)
     await worker.work()
 
-    assert [(each.status, each.rows, each.updated_at) for each in seen] == [
-        (ExportStatus.RUNNING, 0, at(5 / 60)),
-        (ExportStatus.RUNNING, 3, at(5 / 60)),
+    assert [(each.status, each.rows, each.rows_expected, each.updated_at) for each in seen] == [
+        (ExportStatus.RUNNING, 0, 4, at(5 / 60)),
+        (ExportStatus.RUNNING, 3, 4, at(5 / 60)),
     ]
-    assert (await as_it_stands(store, export)).rows == 4
+    made = await as_it_stands(store, export)
+    assert (made.rows, made.rows_expected) == (4, 4)
 
 
 async def test_what_a_crash_interrupted_is_begun_again_after_a_restart(
-    store: Store, files: LocalFiles, admin: Principal, rules: Rules, filled: None, worker: Worker, monkeypatch: Any
+    store: Store,
+    files: LocalFiles,
+    admin: Principal,
+    rules: Rules,
+    clock: Clock,
+    filled: None,
+    worker: Worker,
+    monkeypatch: Any,
 ) -> None:
     whole = await frozen(store, files, admin, rules)
     export = await frozen(store, files, admin, rules, as_of=whole.as_of, patience=LEFT)
@@ -133,6 +143,9 @@ async def test_what_a_crash_interrupted_is_begun_again_after_a_restart(
 
     again = await open_files(files.folder)
     await Worker(store, again, rules=rules).work()
+    assert await as_it_stands(store, export) == interrupted
+    clock.advance(seconds=LEASE_SECONDS)
+    await Worker(store, again, rules=rules).work()
 
     made = await as_it_stands(store, export)
     assert (made.status, made.digest, made.artifact_digest) == (ExportStatus.READY, whole.digest, whole.artifact_digest)
@@ -140,7 +153,14 @@ async def test_what_a_crash_interrupted_is_begun_again_after_a_restart(
 
 
 async def test_a_crash_after_the_file_appeared_costs_nothing_but_time(
-    store: Store, files: LocalFiles, admin: Principal, rules: Rules, filled: None, worker: Worker, monkeypatch: Any
+    store: Store,
+    files: LocalFiles,
+    admin: Principal,
+    rules: Rules,
+    clock: Clock,
+    filled: None,
+    worker: Worker,
+    monkeypatch: Any,
 ) -> None:
     export = await frozen(store, files, admin, rules, patience=LEFT)
     kept = LocalDraft.keep
@@ -156,6 +176,7 @@ async def test_a_crash_after_the_file_appeared_costs_nothing_but_time(
     (orphan,) = names_in(files)
     assert (await as_it_stands(store, export)).status is ExportStatus.RUNNING
 
+    clock.advance(seconds=LEASE_SECONDS)
     await worker.work()
 
     made = await as_it_stands(store, export)
@@ -163,16 +184,16 @@ async def test_a_crash_after_the_file_appeared_costs_nothing_but_time(
     assert names_in(files) == [orphan]
 
 
-async def test_two_processes_that_make_the_same_export_do_each_other_no_harm(tmp_path: Any, rules: Rules, filler: Any) -> None:
+async def test_two_processes_share_what_there_is_and_make_each_export_once(tmp_path: Any, rules: Rules, filler: Any) -> None:
     first, second = [await open_engine("sqlite", tmp_path) for _ in range(2)]
     files = await open_files(tmp_path / "artifacts")
     admin = await filler(first)
     exports = [await frozen(first, files, admin, rules, kind, patience=LEFT) for kind in ASKED]
 
-    await asyncio.gather(*(Worker(store, files, rules=rules, progress_seconds=0).work() for store in (first, second)))
+    await asyncio.gather(*(Worker(store, files, rules=rules).work() for store in (first, second)))
 
     made = [await as_it_stands(second, export) for export in exports]
-    assert [each.status for each in made] == [ExportStatus.READY] * len(ASKED)
+    assert [(each.status, each.lease) for each in made] == [(ExportStatus.READY, 1)] * len(ASKED)
     for each in made:
         assert f"sha256:{hashlib.sha256(await content(files, each)).hexdigest()}" == each.artifact_digest
     assert names_in(files) == sorted(str(each.file) for each in made)
@@ -181,7 +202,7 @@ async def test_two_processes_that_make_the_same_export_do_each_other_no_harm(tmp
 
 
 async def test_of_two_that_differ_the_first_to_finish_is_believed(
-    store: Store, files: LocalFiles, admin: Principal, rules: Rules, worker: Worker, monkeypatch: Any
+    store: Store, files: LocalFiles, admin: Principal, rules: Rules, clock: Clock, monkeypatch: Any
 ) -> None:
     await record(store, admin, [usage(id="1", message="call me")], rules=rules)
     export = await frozen(store, files, admin, rules, patience=LEFT)
@@ -189,13 +210,14 @@ async def test_of_two_that_differ_the_first_to_finish_is_believed(
     async def overtaken(*given: Any, **named: Any) -> making.Made:
         made = await making.make(*given, **named)
         monkeypatch.undo()
-        # While this one was made, a text was erased, and another process began later and finished first.
+        # While this one was held up, a text was erased, and another process began later and finished first.
+        clock.advance(seconds=LEASE_SECONDS)
         await erase(store, admin, "act_1_1", rules=rules)
         await Worker(store, files, rules=rules).work()
         return made
 
     monkeypatch.setattr(jobs, "make", overtaken)
-    await worker.work()
+    await Worker(store, files, rules=rules).work()
 
     made = await as_it_stands(store, export)
     assert b"call me" not in await content(files, made)
@@ -216,7 +238,7 @@ async def test_a_store_that_is_away_is_tried_again_and_then_the_reason_is_told(
         await worker.work()
         states.append((await as_it_stands(store, export)).status)
 
-    assert states == [ExportStatus.RUNNING] * (MOST_ATTEMPTS - 1) + [ExportStatus.FAILED]
+    assert states == [ExportStatus.PENDING] * (MOST_ATTEMPTS - 1) + [ExportStatus.FAILED]
     failed = await as_it_stands(store, export)
     assert failed.reason == "there is no room left for files of exports; ask for it again once that is put right"
     assert (failed.digest, failed.file, names_in(files)) == (None, None, [])

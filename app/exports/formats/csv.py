@@ -101,4 +101,5 @@ class _CsvWriter:
         return text.encode()
 
 
-FORMAT = Format("csv", "text/csv", ".csv", _CsvWriter, expands=True)
+# Each row stands for itself, so that nothing has to be known of those before.
+FORMAT = Format("csv", "text/csv", ".csv", _CsvWriter, expands=True, resumed=lambda document, _: _CsvWriter(document))

@@ -10,7 +10,7 @@ report's own order, parameters in that of their names. The row `{…}` under the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import orjson
 
@@ -21,11 +21,16 @@ from app.reports.report import Section
 
 
 class _JsonWriter:
-    def __init__(self, document: Document) -> None:
+    def __init__(self, document: Document, told: Mapping[str, int] | None = None) -> None:
+        """`told`: rows by section that are in the file already, which is gone on with."""
         self._document = document
         self._waiting = [section.name for section in document.report.sections]
         self._open: str | None = None
         self._empty = True
+        if told:
+            *_, self._open = told
+            self._waiting = self._waiting[self._waiting.index(self._open) + 1 :]
+            self._empty = told[self._open] == 0
 
     def begin(self) -> Iterable[bytes]:
         document = self._document
@@ -58,4 +63,4 @@ class _JsonWriter:
                 yield orjson.dumps(self._open) + b":["
 
 
-FORMAT = Format("json", "application/json", ".json", _JsonWriter)
+FORMAT = Format("json", "application/json", ".json", _JsonWriter, resumed=_JsonWriter)
