@@ -32,7 +32,7 @@ from app.ledger.intake import Inflater, Item, Kind, reader_for
 from app.ledger.outcome import Outcome, Status, tally
 from app.ledger.translation import place_of, prepare_items
 from app.observability.counters import count_items
-from app.question.filters import check_characters
+from app.question.keys import check_characters
 
 LARGEST_BODY = 32 * 1024 * 1024
 """Bytes of a body, inflated."""

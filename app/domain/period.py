@@ -39,6 +39,12 @@ class Period:
         """Whether `moment` lies in the period."""
         return (self.start is None or moment >= self.start) and (self.end is None or moment < self.end)
 
+    def common(self, other: Period) -> Period:
+        """The time that both periods hold; raises InvalidQuery where that is nothing."""
+        starts = [each for each in (self.start, other.start) if each is not None]
+        ends = [each for each in (self.end, other.end) if each is not None]
+        return Period(max(starts, default=None), min(ends, default=None))
+
 
 class Granularity(StrEnum):
     """How long a bucket of time is, on the zone's own calendar."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from app.domain.catalogue import LINKED_KINDS, RecordKind
-from app.question.filters import check_characters
+from app.question.keys import check_characters
 from app.question.scope import Scope
 
 

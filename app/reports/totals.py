@@ -18,7 +18,9 @@ from app.ports import Ledger
 from app.question import cursor
 from app.question.filters import Filters
 from app.question.fold import only_currency, only_unit, place
-from app.question.groups import Dimension, Group, Grouped, GroupOrder, Groups, Measure, Place
+from app.question.groups import Group, Grouped, GroupOrder, Groups, Place
+from app.question.keys import Dimension, GroupKey
+from app.question.measures import INSTANTS, Measure
 from app.reports.report import Opened, PageRequest, Section, column, columns_of
 
 
@@ -109,7 +111,7 @@ class SummaryQuestion:
     """What to total, and how to group it. Buckets are cut on the calendar of `zone`; with `fill`, empty ones are told too."""
 
     filters: Filters = Filters()
-    by: tuple[Dimension, ...] = ()
+    by: tuple[GroupKey, ...] = ()
     granularity: Granularity | None = None
     zone: str = "UTC"
     order: GroupOrder = GroupOrder()
@@ -118,7 +120,7 @@ class SummaryQuestion:
     def __post_init__(self) -> None:
         zone_named(self.zone)
         if len(set(self.by)) != len(self.by):
-            raise InvalidQuery("groupBy", "names a dimension twice")
+            raise InvalidQuery("groupBy", "names a key twice")
         if self.fill and self.granularity is None:
             raise InvalidQuery("fill", "needs a bucket of time to fill")
 
@@ -174,7 +176,8 @@ async def _buckets(ledger: Ledger, opened: Opened, question: SummaryQuestion) ->
 
 
 def group_keys(group: Group, question: Groups) -> dict[str, Any]:
-    keys: dict[str, Any] = {dimension.value: value for dimension, value in zip(question.by, group.dimensions, strict=True)}
+    stated = list(zip(question.by, group.dimensions, strict=True))
+    keys: dict[str, Any] = {each.value: value for each, value in stated if isinstance(each, Dimension)}
     if group.bucket is not None and question.buckets is not None:
         keys["bucket_start"] = group.bucket
         keys["bucket_end"] = bucket_end(group.bucket, question.buckets)
@@ -252,10 +255,8 @@ def _finite(value: Any) -> Decimal:
 
 
 _ORDERED: dict[Measure, Callable[[Any], int | Decimal | datetime]] = {
-    Measure.EVENTS: index,
-    Measure.FIRST_USE: from_micros,
-    Measure.LAST_USE: from_micros,
-    Measure.QUANTITY: _finite,
-    Measure.CHARGE: _finite,
+    **dict.fromkeys((each for each in Measure if each is not Measure.KEY), _finite),
+    **dict.fromkeys((Measure.EVENTS, Measure.CUSTOMERS), index),
+    **dict.fromkeys(INSTANTS, from_micros),
 }
 """From a cursor's value to what groups are ordered by."""

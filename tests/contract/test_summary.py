@@ -150,7 +150,7 @@ async def test_buckets_follow_the_calendar_of_their_zone(door: Door, recorded: N
 @pytest.mark.parametrize(
     ("arguments", "field", "message"),
     [
-        ("groupBy: [PRODUCT, PRODUCT]", "groupBy", "groupBy names a dimension twice"),
+        ("groupBy: [PRODUCT, PRODUCT]", "groupBy", "groupBy names a key twice"),
         ('bucket: { granularity: HOUR }, filters: { from: "1970-01-01T00:00:00Z" }', "bucket", None),
         ("asOf: { sequence: 6 }", "asOf", "asOf is not in the ledger, which has the sequences 1 to 5"),
     ],

@@ -6,7 +6,7 @@ They come from a seed rather than from strategies of their own: that is many tim
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from random import Random
@@ -14,15 +14,17 @@ from typing import Any
 
 from app.domain.catalogue import LINKED_KINDS, RecordKind
 from app.domain.entry import EntryKind
-from app.domain.period import Granularity, Period, cut
+from app.domain.period import Buckets, Granularity, Period, cut
 from app.ports import Store
-from app.question.filters import Filters
-from app.question.groups import Dimension, GroupOrder, Groups, Measure, Place
+from app.question.filters import OTHER_THAN_COLUMNS, Filters, Slice
+from app.question.groups import Comparison, GroupOrder, Groups, Place
+from app.question.keys import DataKey, Dimension, GroupKey
+from app.question.measures import INSTANTS, Condition, Extras, Measure, Relation, Term
 from app.question.records import Records
 from app.question.rows import Rows
 from app.question.scope import Scope
 from tests.events import START
-from tests.generative.worlds import ACTIONS, CURRENCIES, HOURS, IDS, SOURCES, TEXTS, UNITS
+from tests.generative.worlds import ACTIONS, CURRENCIES, DATA_KEYS, DATA_VALUES, HOURS, IDS, SOURCES, TEXTS, UNITS
 
 _VALUES: dict[str, list[Any]] = {
     **{dimension.value: [*IDS[:2], *IDS, "unknown"] for dimension in Dimension},
@@ -32,7 +34,8 @@ _VALUES: dict[str, list[Any]] = {
     "result_class": ["success", "client_error"],
     "status_code": [200, 404, 500],
 }
-assert _VALUES.keys() == {each.name for each in fields(Filters)} - {"period"}
+assert _VALUES.keys() == {each.name for each in fields(Filters)} - OTHER_THAN_COLUMNS
+KEYS: list[GroupKey] = [*Dimension, *(DataKey(each) for each in DATA_KEYS)]
 _ZONES = ["UTC", "Europe/Berlin", "Asia/Kathmandu", "America/St_Johns"]
 _INSTANTS = [START + timedelta(hours=hours) for hours in HOURS]
 
@@ -69,7 +72,26 @@ def _filters(chance: Random) -> Filters:
         name: tuple(chance.choices(_VALUES[name], k=chance.randint(1, 3)))
         for name in chance.sample(sorted(_VALUES), chance.choice([0, 0, 1, 1, 2]))
     }
-    return Filters(_period(chance), **terms)
+    filters = Filters(_period(chance), **terms)
+    if chance.randrange(4) == 0:
+        filters = filters.opened(_slice(chance, ()))
+    if chance.randrange(4) == 0:
+        by = _keys(chance)
+        filters = replace(filters, outside=tuple(_slice(chance, by) for _ in range(chance.randint(1, 3))))
+    return filters
+
+
+def _keys(chance: Random) -> tuple[GroupKey, ...]:
+    return tuple(chance.sample(KEYS, chance.choice([0, 1, 1, 2, 3])))
+
+
+def _slice(chance: Random, by: tuple[GroupKey, ...]) -> Slice:
+    """A group by these keys, or by some of additional data and one that is absent."""
+    keys = by or (chance.choice(list(Dimension)), *chance.sample(KEYS[-len(DATA_KEYS) :], chance.randint(0, 2)))
+    values = [chance.choice([*IDS[:2], None] if isinstance(key, Dimension) else DATA_VALUES) for key in keys]
+    if not by:
+        values[0] = None
+    return Slice(keys, tuple(values), Period(chance.choice(_INSTANTS)) if by and chance.randrange(2) else Period())
 
 
 def _period(chance: Random) -> Period:
@@ -93,13 +115,16 @@ def _walk(chance: Random, length: int) -> dict[str, Any]:
 
 
 def _totals(chance: Random, length: int) -> dict[str, Any]:
+    by = _keys(chance)
+    measure = chance.choice(list(Measure))
     order = GroupOrder(
-        chance.choice(list(Measure)),
+        measure,
         chance.choice([True, False]),
         chance.choice([None, *UNITS]),
         chance.choice([None, *CURRENCIES]),
+        chance.choice(_PERCENTILES) if measure is Measure.QUANTITY_PERCENTILE else None,
+        chance.choice([None, *by]) if measure is Measure.KEY else None,
     )
-    by = tuple(chance.sample(list(Dimension), chance.randint(0, 3)))
     stated = _perhaps(
         chance,
         50,
@@ -111,18 +136,55 @@ def _totals(chance: Random, length: int) -> dict[str, Any]:
             "buckets": lambda: _cut(chance),
         },
     )
+    stated |= _perhaps(
+        chance,
+        25,
+        {
+            "extras": lambda: Extras(*chance.choices([True, False], k=3), tuple(chance.sample(_PERCENTILES, 3))),
+            "having": lambda: tuple(_condition(chance) for _ in range(chance.randint(1, 2))),
+            "top": lambda: chance.randint(1, 3),
+            "comparison": lambda: _comparison(chance, stated.get("buckets")),
+        },
+    )
     edges = stated["buckets"].edges[:-1] if "buckets" in stated else [None]
 
     def place() -> Place:
-        numbers, moments = [Decimal(chance.randint(-3, 9)), None], [chance.choice(_INSTANTS), None]
-        value = {Measure.KEY: [None], Measure.EVENTS: [chance.randint(-1, 3)], Measure.QUANTITY: numbers, Measure.CHARGE: numbers}
+        if measure is Measure.KEY:
+            value: Any = None
+        elif measure in INSTANTS:
+            value = chance.choice([*_INSTANTS, None])
+        elif measure in (Measure.EVENTS, Measure.CUSTOMERS):
+            value = chance.randint(-1, 3)
+        else:
+            value = chance.choice([Decimal(chance.randint(-3, 9)), None])
         keys = tuple(chance.choice([*IDS, None]) for _ in by)
-        return Place(chance.choice(value.get(order.measure, moments)), chance.choice(edges), keys)
+        return Place(value, chance.choice(edges), keys)
 
     return {"by": by, "order": order} | stated | _perhaps(chance, 25, {"after": place, "before": place})
 
 
-def _cut(chance: Random) -> Any:
+_PERCENTILES = [Decimal(each) for each in ("0", "12.5", "50", "90", "99.999", "100")]
+
+
+def _condition(chance: Random) -> Condition:
+    measure = chance.choice([each for each in Measure if each is not Measure.KEY])
+    value = chance.choice(_INSTANTS) if measure in INSTANTS else Decimal(chance.randint(-3, 9))
+    percentile = chance.choice(_PERCENTILES) if measure is Measure.QUANTITY_PERCENTILE else None
+    term = Term(measure, chance.choice([None, *UNITS]), chance.choice([None, *CURRENCIES]), percentile)
+    return Condition(term, chance.choice(list(Relation)), value)
+
+
+def _comparison(chance: Random, buckets: Buckets | None) -> Comparison:
+    if buckets is None:
+        return Comparison(_period(chance))
+    # As many buckets as there are here, of whatever length.
+    start = chance.choice(_INSTANTS)
+    many = cut(Period(start, start + timedelta(hours=len(buckets.edges) + 1)), Granularity.HOUR)
+    edges = many.edges[: len(buckets.edges)]
+    return Comparison(Period(start, edges[-1]), replace(many, edges=edges))
+
+
+def _cut(chance: Random) -> Buckets:
     start = chance.choice([START - timedelta(hours=84, minutes=7), *_INSTANTS])
     length = timedelta(days=chance.choice([0.1, 1, 4.5]))
     return cut(Period(start, start + length), chance.choice(list(Granularity)), chance.choice(_ZONES))

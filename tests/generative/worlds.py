@@ -8,9 +8,11 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
+import orjson
 from hypothesis import strategies as st
 
 from app.domain.account import Principal
+from app.domain.canonical import additional_data
 from app.domain.catalogue import RecordKind
 from app.domain.decimal import plain, unscaled
 from app.domain.entry import PRIVATE_FIELDS, EntryKind
@@ -18,6 +20,7 @@ from app.ledger.catalogue import upsert
 from app.ledger.commands import Rules, amend, record, retract
 from app.ledger.erasure import erase
 from app.ports import Store
+from app.question.keys import spoken
 from tests.conftest import Clock
 from tests.events import START
 
@@ -27,6 +30,10 @@ UNITS = ["call", "GB", "gb"]
 CURRENCIES = ["EUR", "USD"]
 ACTIONS = ["usage.consumed", "usage.stored"]
 SOURCES = ["default", "meter"]
+# Keys that a path or a quoted text would take amiss, and what they say: texts that look like other types among them.
+DATA_KEYS = ["a", "é", 'q"\\', "$.b", "none"]
+SAID = [1, "1", -7, Decimal("0.10"), True, "true", None, "", "x\ny", [1, {"b": None, "a": "é"}], {"b": 2, "a": [True]}, {}]
+DATA_VALUES = [spoken(orjson.loads(additional_data({"a": each}, "") or "{}").get("a")) for each in SAID]
 TEXTS = ["Ada", "naïve 😀", "x" * 300]
 
 ids = st.sampled_from(IDS[:2]) | st.sampled_from(IDS)
@@ -59,7 +66,7 @@ _SAID = {
     "status_code": perhaps(st.sampled_from([200, 404, 500])),
     "message": perhaps(st.sampled_from(TEXTS)),
     "actor": perhaps(st.sampled_from(TEXTS)),
-    "additional_data": perhaps(st.sampled_from([{}, {"a": 1}, {"b": Decimal("0.10"), "é": ["x", None]}])),
+    "additional_data": perhaps(st.dictionaries(st.sampled_from(DATA_KEYS), st.sampled_from(SAID), max_size=3)),
 }
 events = st.fixed_dictionaries(
     {"occurred_at": moments, "quantity": st.integers(-3, 9).map(str) | perhaps(numbers), "currency": st.sampled_from(CURRENCIES)},

@@ -12,12 +12,12 @@ from app.domain.catalogue import RecordKind
 from app.domain.entry import Entry, EntryKind
 from app.domain.errors import InvalidQuery
 from app.domain.period import Period
-from app.question.filters import MOST_VALUES, Filters
+from app.question.filters import MOST_VALUES, OTHER_THAN_COLUMNS, Filters
 from app.question.records import Records
 from app.question.scope import Scope
 
 MOMENT = datetime(2026, 4, 1, tzinfo=UTC)
-COLUMNS = [each.name for each in fields(Filters) if each.name not in ("period", "status_code")]
+COLUMNS = [each.name for each in fields(Filters) if each.name not in OTHER_THAN_COLUMNS | {"status_code"}]
 
 
 def entry(**stated: Any) -> Entry:

@@ -114,7 +114,7 @@ _describe(
 _describe(
     Measure,
     "Measure",
-    "What groups can be ordered by. Nulls come last in either direction.",
+    "What groups can be ordered by and chosen by. Nulls come last in either direction.",
     {
         "KEY": "The grouping keys themselves: the bucket of time first, then the dimensions as they were named.",
         "EVENTS": "How many events.",
@@ -122,6 +122,14 @@ _describe(
         "CHARGE": "The charge in one currency: the one that is named, else the group's only one.",
         "FIRST_USE": "When the earliest standing event happened.",
         "LAST_USE": "When the latest standing event happened.",
+        "CUSTOMERS": "How many different customers the standing events name.",
+        "QUANTITY_AVERAGE": "The mean quantity of an event in one unit.",
+        "QUANTITY_MINIMUM": "The least quantity that stands in one unit.",
+        "QUANTITY_MAXIMUM": "The greatest quantity that stands in one unit.",
+        "QUANTITY_PERCENTILE": "The quantity in one unit that so many percent of those that stand do not exceed.",
+        "CHARGE_AVERAGE": "The mean charge of an event in one currency.",
+        "CHARGE_MINIMUM": "The least charge that stands in one currency.",
+        "CHARGE_MAXIMUM": "The greatest charge that stands in one currency.",
     },
 )
 _describe(

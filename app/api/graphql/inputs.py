@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from datetime import datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import strawberry
@@ -12,7 +13,7 @@ from app.api.graphql.enums import Direction
 from app.api.graphql.scalars import SafeInt, TimeZone
 from app.api.graphql.shapes import Field, given, graphql_type, input_type
 from app.domain.period import Granularity, Period
-from app.question.filters import MOST_VALUES, Filters
+from app.question.filters import MOST_VALUES, OTHER_THAN_COLUMNS, Filters
 from app.question.groups import GroupOrder, Measure
 from app.reports.answer import AsOf
 from app.reports.feed import COLUMNS
@@ -39,7 +40,7 @@ def _terms() -> list[Field]:
             required=False,
         )
         for each in dataclasses.fields(Filters)
-        if each.name != "period"
+        if each.name not in OTHER_THAN_COLUMNS
     ]
 
 
@@ -103,10 +104,13 @@ class GroupOrderInput:
     direction: Direction = strawberry.field(default=Direction.ASCENDING, description="Which end comes first.")
     unit: str | None = strawberry.field(default=None, description="By QUANTITY: the unit whose quantity counts.")
     currency: str | None = strawberry.field(default=None, description="By CHARGE: the currency whose charge counts.")
+    percentile: Decimal | None = strawberry.field(
+        default=None, description="By QUANTITY_PERCENTILE: which one, from 0 to 100; the median where none is named."
+    )
 
 
 def group_order(stated: GroupOrderInput | None) -> GroupOrder:
     """The order that an input says; by keys where it says nothing."""
     if stated is None:
         return GroupOrder()
-    return GroupOrder(stated.measure, stated.direction is Direction.DESCENDING, stated.unit, stated.currency)
+    return GroupOrder(stated.measure, stated.direction is Direction.DESCENDING, stated.unit, stated.currency, stated.percentile)

@@ -15,7 +15,7 @@ from app.api.graphql.rows import Told, node_id, told
 from app.api.graphql.shapes import fields_of, interface_type, object_type
 from app.domain.catalogue import LINKED_KINDS, LONGEST_ID, RecordKind
 from app.domain.errors import InvalidQuery
-from app.question.filters import check_characters
+from app.question.keys import check_characters
 from app.reports.report import Column
 from app.reports.subjects import COLUMNS, described, record_row
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from bisect import bisect_right
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime
@@ -11,8 +10,7 @@ from typing import TypeVar
 
 from app.domain.account import Account, Key
 from app.domain.catalogue import Record
-from app.domain.decimal import scaled
-from app.domain.entry import Correction, Entry, EntryKind
+from app.domain.entry import Entry, EntryKind
 from app.domain.errors import AlreadyExists, NotFound
 from app.domain.export import UNFINISHED, Export, ExportFilters, ExportStatus, Mark
 from app.domain.format_version import FormatVersion
@@ -20,12 +18,14 @@ from app.domain.merkle import WIDTH, Span, perfect
 from app.domain.signing import KeptKey
 from app.ports import EVERY_EXPORT, Head, Transaction
 from app.question.filters import Filters
-from app.question.fold import Cell, fold
+from app.question.fold import fold
 from app.question.groups import Grouped, Groups
 from app.question.records import Records
 from app.question.rows import Rows
 from app.question.scope import Scope
+from app.question.tally import Counted
 from app.storage.memory.catalogue import catalogue_of, wanted
+from app.storage.memory.counting import counted
 from app.storage.memory.ledger import AccountLedger, newest_format, reversed_by
 from app.storage.memory.transaction import MemoryTransaction
 
@@ -75,19 +75,8 @@ class MemoryStore:
         return (min(moments), max(moments)) if moments else None
 
     async def groups(self, question: Groups) -> Grouped:
-        reversed_ = reversed_by(self._visible(question.scope))
-        cells = []
-        for entry in self._asked(Rows(question.scope, question.filters, frozenset({EntryKind.USAGE}))):
-            bucket = None
-            if question.buckets is not None:
-                at = bisect_right(question.buckets.edges, entry.occurred_at)
-                if at == 0 or at == len(question.buckets.edges):
-                    continue
-                bucket = question.buckets.edges[at - 1]
-            standing = entry.correction is not Correction.REVERSAL and entry.sequence not in reversed_
-            dimensions = tuple(getattr(entry, dimension.value) for dimension in question.by)
-            cells.append(_cell(entry, bucket, dimensions, standing=standing))
-        return fold(cells, question)
+        earlier = question.earlier
+        return fold(self._counted(question), question, () if earlier is None else self._counted(earlier))
 
     async def records(self, question: Records) -> list[Record]:
         found = sorted(
@@ -243,6 +232,10 @@ class MemoryStore:
     def _visible(self, scope: Scope) -> list[Entry]:
         return [entry for entry in self._recorded(scope.account_id) if entry.sequence <= scope.as_of]
 
+    def _counted(self, question: Groups) -> Counted:
+        usage = self._asked(Rows(question.scope, question.filters, frozenset({EntryKind.USAGE})))
+        return counted(usage, reversed_by(self._visible(question.scope)), question)
+
     def _asked(self, question: Rows) -> list[Entry]:
         return [
             entry
@@ -251,22 +244,3 @@ class MemoryStore:
             and (question.kinds is None or entry.kind in question.kinds)
             and (entry.correction is not None or not question.corrections_only)
         ]
-
-
-def _cell(entry: Entry, bucket: datetime | None, dimensions: tuple[str | None, ...], *, standing: bool) -> Cell:
-    """A cell of one entry."""
-    return Cell(
-        bucket=bucket,
-        dimensions=dimensions,
-        unit=entry.unit,
-        currency=entry.currency,
-        events=entry.sign,
-        measured=entry.sign if entry.quantity is not None else 0,
-        charged=entry.sign if entry.charge is not None else 0,
-        has_quantity=entry.quantity is not None,
-        has_charge=entry.charge is not None,
-        quantity=0 if entry.quantity is None else scaled(entry.quantity),
-        charge=0 if entry.charge is None else scaled(entry.charge),
-        first_use=entry.occurred_at if standing else None,
-        last_use=entry.occurred_at if standing else None,
-    )

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from decimal import Context, Decimal
 from typing import Any, cast
 
-from sqlalchemy import ARRAY, BigInteger, ColumnElement, Integer, Numeric, Table, bindparam, func
+from sqlalchemy import ARRAY, JSON, BigInteger, ColumnElement, Integer, Numeric, Table, bindparam, case, func, literal_column
+from sqlalchemy import cast as sql_cast
 from sqlalchemy.dialects.postgresql import TIMESTAMP, asyncpg
 from sqlalchemy.engine import Dialect as Compiler
 from sqlalchemy.orm import registry
@@ -87,6 +88,13 @@ class PostgresDialect:
         recorded_at = self.entries.c.recorded_at
         yield recorded_at >= bindparam("recorded_from", type_=_MOMENT)
         yield recorded_at < bindparam("recorded_below", type_=_MOMENT)
+
+    def datum(self, column: ColumnElement[Any], key: ColumnElement[Any]) -> ColumnElement[Any]:
+        # json and not jsonb: it gives lists and objects back as they were written.
+        said = sql_cast(column, JSON)
+        within = case((func.json_typeof(said.op("->")(key)) == literal_column("'object'"), said.op("->")(key)))
+        decimal = sql_cast(within, JSON).op("->>")(literal_column("'$decimal'"))
+        return func.coalesce(decimal, said.op("->>")(key))
 
     def decimal_columns(self, name: str) -> tuple[str, ...]:
         return (name,)

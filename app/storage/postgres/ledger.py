@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -19,12 +19,13 @@ from app.question.records import Records
 from app.question.rows import Rows
 from app.question.scope import Scope
 from app.storage.postgres.dialect import FIRST, LAST, PostgresDialect
-from app.storage.postgres.months import Months, Timeline, Window, pieces, runs
+from app.storage.postgres.months import Months, Timeline, Window, pieces, runs, spans
 from app.storage.postgres.readers import Readers
 from app.storage.postgres.reads import PostgresReads
-from app.storage.sql.cells import CellReads
+from app.storage.sql.cells import CellReads, Found
 from app.storage.sql.conditions import EVENT, NARROW, SEQUENCE, Shape, gathering_lead, ordered_lead, shape_of, values_of
 from app.storage.sql.dialect import Statement
+from app.storage.sql.extras import ExtraReads
 from app.storage.sql.mapping import Mapping
 from app.storage.sql.reads import EVERYTHING
 from app.storage.sql.records import RecordReads, record_arguments, record_shape
@@ -50,6 +51,7 @@ class PostgresLedger:
         self._writes = Writes(dialect)
         self._reads = PostgresReads(dialect)
         self._cells = CellReads(dialect)
+        self._extras = ExtraReads(dialect)
         self._records = RecordReads(dialect)
 
     async def head(self, account_id: int) -> Head:
@@ -130,20 +132,38 @@ class PostgresLedger:
         return (min(first for first, _ in found), max(last for _, last in found)) if found else None
 
     async def groups(self, question: Groups) -> Grouped:
-        scope = question.scope
-        timeline = await self._timeline(scope.account_id, scope.as_of)
-        rows: list[Any] = []
-        for statement, values in self._cells.parts(question):
-            period = Period(values.get("start"), values.get("end"))
-            for window in runs(timeline.windows(0, scope.as_of, period)):
-                rows += await self._readers.fetch(statement, values | window.values())
-        return await self._cells.folded(rows, question)
+        earlier = question.earlier
+        found, before = await self._found(question), None if earlier is None else await self._found(earlier)
+        return await self._cells.folded(found, question, before)
 
     async def records(self, question: Records) -> list[Record]:
         if question.ids == ():
             return []
         rows = await self._readers.fetch(self._records.records(record_shape(question)), record_arguments(question))
         return [self._mapping.record(row) for row in rows]
+
+    async def _found(self, question: Groups) -> Found:
+        extras = self._extras
+        return Found(
+            await self._gathered(question, self._cells.parts(question)),
+            # A group is within one answer: neither customers nor ranks of two can be added up.
+            await self._gathered(question, extras.customers(question), at_once=True),
+            await self._gathered(question, extras.quantities(question), at_once=True),
+            await self._gathered(question, extras.charges(question), at_once=True),
+        )
+
+    async def _gathered(
+        self, question: Groups, parts: Iterable[tuple[Statement, dict[str, Any]]], *, at_once: bool = False
+    ) -> list[Any]:
+        """The rows of these statements, from the partitions that they are about."""
+        scope = question.scope
+        timeline = await self._timeline(scope.account_id, scope.as_of)
+        rows: list[Any] = []
+        for statement, values in parts:
+            windows = timeline.windows(0, scope.as_of, Period(values.get("start"), values.get("end")))
+            for window in spans(windows) if at_once else runs(windows):
+                rows += await self._readers.fetch(statement, values | window.values())
+        return rows
 
     def _steps(self, question: Rows, windows: list[Window]) -> Iterator[tuple[Statement, Window]]:
         """What is asked one after another, until a page is full."""

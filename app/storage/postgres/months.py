@@ -90,6 +90,11 @@ def runs(windows: Sequence[Window]) -> list[Window]:
     return [_joined(windows[start:end]) for start, end in pairwise(edges) if start < end]
 
 
+def spans(windows: Sequence[Window]) -> list[Window]:
+    """One window from the first to the last of these, with what lies between; none where there are none."""
+    return [_joined(windows)] if windows else []
+
+
 def pieces(windows: Sequence[Window], least: int, *, descending: bool) -> Iterator[Window]:
     """The windows in the order of a walk, neighbours made one until it holds at least so many sequences."""
     gathered: list[Window] = []

@@ -11,10 +11,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, bindparam, literal_column
+from sqlalchemy import BigInteger, ColumnElement, Text, and_, bindparam, literal_column, not_, true
 
 from app.domain.entry import EntryKind
 from app.question.filters import Filters
+from app.question.keys import DataKey, Dimension
 from app.storage.sql.dialect import Dialect
 from app.storage.sql.tables import INDEXED
 from app.storage.sql.writes import width
@@ -39,11 +40,17 @@ class Shape:
     end: bool
     corrections: bool = False
     """Whether only reversals and replacements are asked for."""
+    absent: tuple[str, ...] = ()
+    """Columns that say nothing."""
+    data: tuple[bool, ...] = ()
+    """For each key of additional data, whether it says something."""
+    outside: tuple[tuple[tuple[str | None, ...], bool, bool], ...] = ()
+    """For each group that is left out: its columns (None for a key of additional data), and which ends of its time are closed."""
 
     @property
     def bare(self) -> bool:
         """Whether nothing is asked but the kinds."""
-        return not (self.terms or self.start or self.end or self.corrections)
+        return not (self.terms or self.start or self.end or self.corrections or self.absent or self.data or self.outside)
 
 
 def shape_of(filters: Filters, kinds: Iterable[EntryKind] | None, corrections: bool = False) -> Shape:
@@ -54,6 +61,16 @@ def shape_of(filters: Filters, kinds: Iterable[EntryKind] | None, corrections: b
         filters.period.start is not None,
         filters.period.end is not None,
         corrections,
+        tuple(each.value for each in filters.absent),
+        tuple(each.value is not None for each in filters.data),
+        tuple(
+            (
+                tuple(each.value if isinstance(each, Dimension) else None for each in part.keys),
+                part.period.start is not None,
+                part.period.end is not None,
+            )
+            for part in filters.outside
+        ),
     )
 
 
@@ -66,6 +83,17 @@ def values_of(filters: Filters, dialect: Dialect) -> dict[str, Any]:
         values["start"] = dialect.bound(filters.period.start)
     if filters.period.end is not None:
         values["end"] = dialect.bound(filters.period.end)
+    for at, datum in enumerate(filters.data):
+        values |= {f"data_key_{at}": datum.key.name, f"data_{at}": datum.value}
+    for at, part in enumerate(filters.outside):
+        if part.period.start is not None:
+            values[f"out_{at}_start"] = dialect.bound(part.period.start)
+        if part.period.end is not None:
+            values[f"out_{at}_end"] = dialect.bound(part.period.end)
+        for key_at, (key, value) in enumerate(zip(part.keys, part.values, strict=True)):
+            values[f"out_{at}_{key_at}"] = value
+            if isinstance(key, DataKey):
+                values[f"out_{at}_{key_at}_key"] = key.name
     return values
 
 
@@ -122,6 +150,33 @@ def conditions(dialect: Dialect, shape: Shape, lead: str) -> Iterator[ColumnElem
         yield column(OCCURRED_AT) >= bindparam("start")
     if shape.end:
         yield column(OCCURRED_AT) < bindparam("end")
+    for name in shape.absent:
+        yield column(name).is_(None)
+    for at, says in enumerate(shape.data):
+        said = dialect.datum(columns.additional_data, bindparam(f"data_key_{at}", type_=Text))
+        yield said == bindparam(f"data_{at}", type_=Text) if says else said.is_(None)
+    for at in range(len(shape.outside)):
+        yield _outside(dialect, shape, at)
+
+
+def _outside(dialect: Dialect, shape: Shape, at: int) -> ColumnElement[bool]:
+    """That an entry is not of one group. Nothing in it can be null, so that its negation is never null either."""
+    columns = dialect.entries.c
+    names, start, end = shape.outside[at]
+    occurred_at = dialect.unindexed(columns.occurred_at)
+    terms: list[ColumnElement[bool]] = []
+    if start:
+        terms.append(occurred_at >= bindparam(f"out_{at}_start"))
+    if end:
+        terms.append(occurred_at < bindparam(f"out_{at}_end"))
+    for key_at, name in enumerate(names):
+        value: ColumnElement[Any] = bindparam(f"out_{at}_{key_at}", type_=Text)
+        if name is None:
+            said = dialect.datum(columns.additional_data, bindparam(f"out_{at}_{key_at}_key", type_=Text))
+        else:
+            said = dialect.unindexed(columns[name])
+        terms.append(said.is_not_distinct_from(value))
+    return not_(and_(true(), *terms))
 
 
 def listed(name: str, count: int) -> list[ColumnElement[Any]]:

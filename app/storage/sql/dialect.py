@@ -83,6 +83,10 @@ class Dialect(Protocol):
         """The column in a form that the planner does not use an index for, where the engine has one."""
         ...
 
+    def datum(self, column: ColumnElement[Any], key: ColumnElement[Any]) -> ColumnElement[Any]:
+        """What the additional data in a column says under a key, as `app.question.keys.spoken` tells it; null for nothing."""
+        ...
+
     def decimal_columns(self, name: str) -> tuple[str, ...]:
         """The columns that hold the decimal `name`; the first is null where there is no number."""
         ...

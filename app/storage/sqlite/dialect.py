@@ -8,7 +8,20 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, FromClause, Integer, Table, func, type_coerce
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    FromClause,
+    Integer,
+    Table,
+    Text,
+    case,
+    cast,
+    func,
+    literal_column,
+    select,
+    type_coerce,
+)
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
 from sqlalchemy.engine import Dialect as Compiler
@@ -87,6 +100,21 @@ class SqliteDialect:
     def unindexed(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
         # A unary plus changes nothing but that the term is not used with an index (sqlite.org/optoverview.html).
         return UnaryExpression(column, operator=custom_op("+"), type_=column.type)
+
+    def datum(self, column: ColumnElement[Any], key: ColumnElement[Any]) -> ColumnElement[Any]:
+        # Not a path: how a path is written for a key with quotes or backslashes differs between versions.
+        parts = func.json_each(column).table_valued("key", "value", "type", "atom", name="data")
+        kind = parts.c.type
+        said = case(
+            (kind.in_((literal_column("'true'"), literal_column("'false'"))), kind),
+            (kind == literal_column("'integer'"), cast(parts.c.atom, Text)),
+            (
+                kind == literal_column("'object'"),
+                func.coalesce(func.json_extract(parts.c.value, literal_column("""'$."$decimal"'""")), parts.c.value),
+            ),
+            else_=parts.c.value,
+        )
+        return select(said).where(parts.c.key == key).scalar_subquery()
 
     def decimal_columns(self, name: str) -> tuple[str, ...]:
         return tuple(f"{name}_{power}" for power in LIMBS)

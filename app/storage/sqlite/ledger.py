@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -17,9 +17,10 @@ from app.question.groups import Grouped, Groups
 from app.question.records import Records
 from app.question.rows import Rows
 from app.question.scope import Scope
-from app.storage.sql.cells import CellReads
+from app.storage.sql.cells import CellReads, Found
 from app.storage.sql.conditions import EVENT, NARROW, SEQUENCE, gathering_lead, ordered_lead, shape_of, values_of
 from app.storage.sql.dialect import Statement
+from app.storage.sql.extras import ExtraReads
 from app.storage.sql.mapping import Mapping
 from app.storage.sql.reads import EVERYTHING, Reads
 from app.storage.sql.records import RecordReads, record_arguments, record_shape
@@ -44,6 +45,7 @@ class SqliteLedger:
         self._writes = Writes(dialect)
         self._reads = Reads(dialect)
         self._cells = CellReads(dialect)
+        self._extras = ExtraReads(dialect)
         self._records = RecordReads(dialect)
 
     async def head(self, account_id: int) -> Head:
@@ -134,16 +136,30 @@ class SqliteLedger:
         return None if first is None else (self._dialect.moment(first), self._dialect.moment(last))
 
     async def groups(self, question: Groups) -> Grouped:
-        rows: list[Any] = []
-        for statement, values in self._cells.parts(question):
-            rows += await self._readers.fetch(statement, values)
-        return await self._cells.folded(rows, question)
+        earlier = question.earlier
+        found, before = await self._found(question), None if earlier is None else await self._found(earlier)
+        return await self._cells.folded(found, question, before)
 
     async def records(self, question: Records) -> list[Record]:
         if question.ids == ():
             return []
         rows = await self._readers.fetch(self._records.records(record_shape(question)), record_arguments(question))
         return [self._mapping.record(row) for row in rows]
+
+    async def _found(self, question: Groups) -> Found:
+        extras = self._extras
+        return Found(
+            await self._counted(self._cells.parts(question)),
+            await self._counted(extras.customers(question)),
+            await self._counted(extras.quantities(question)),
+            await self._counted(extras.charges(question)),
+        )
+
+    async def _counted(self, parts: Iterable[tuple[Statement, dict[str, Any]]]) -> list[Any]:
+        rows: list[Any] = []
+        for statement, values in parts:
+            rows += await self._readers.fetch(statement, values)
+        return rows
 
     async def _entries(self, statement: Statement, values: dict[str, Any]) -> list[Entry]:
         return [self._mapping.entry(row) for row in await self._readers.fetch(statement, values)]

@@ -1,0 +1,135 @@
+"""In which order groups stand, and which are told: the same whatever engine counted them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from decimal import Decimal
+from operator import eq, ge, gt, le, lt
+from typing import Any
+
+from app.question.groups import CurrencyTotal, Group, Groups, Place, UnitTotal
+from app.question.measures import Condition, Measure, Relation, Term
+
+_RELATIONS: dict[Relation, Callable[[Any, Any], bool]] = {
+    Relation.ABOVE: gt,
+    Relation.AT_LEAST: ge,
+    Relation.BELOW: lt,
+    Relation.AT_MOST: le,
+    Relation.EQUAL: eq,
+}
+
+
+def place(group: Group, question: Groups) -> Place:
+    """Where `group` stands in the order that `question` names: what a cursor is made of."""
+    return Place(value_of(group, question.order.term), group.bucket, group.dimensions)
+
+
+def meets(group: Group, condition: Condition) -> bool:
+    """Whether the group is as the condition wants it."""
+    value = value_of(group, condition.term)
+    return value is not None and _RELATIONS[condition.relation](value, condition.value)
+
+
+def only_unit(group: Group) -> UnitTotal | None:
+    """The group's quantity where it has one unit only; None where units are mixed or nothing was measured.
+
+    A unit of which nothing stands any more mixes nothing: an amended unit leaves a zero behind, and one quantity.
+    """
+    standing = [each for each in group.quantities if each.events] or group.quantities
+    return standing[0] if len(standing) == 1 else None
+
+
+def only_currency(group: Group) -> CurrencyTotal | None:
+    """The group's charge where it has one currency only; None where currencies are mixed or nothing was charged.
+
+    A currency of which nothing stands any more mixes nothing.
+    """
+    standing = [each for each in group.charges if each.events] or group.charges
+    return standing[0] if len(standing) == 1 else None
+
+
+def value_of(group: Group, term: Term) -> int | Decimal | datetime | None:
+    """The group's number or instant of that name; None where it has none, and for its key."""
+    match term.measure:
+        case Measure.KEY:
+            return None
+        case Measure.EVENTS:
+            return group.events
+        case Measure.CUSTOMERS:
+            return group.customers
+        case Measure.FIRST_USE:
+            return group.first_use
+        case Measure.LAST_USE:
+            return group.last_use
+        case Measure.QUANTITY | Measure.QUANTITY_AVERAGE | Measure.QUANTITY_MINIMUM | Measure.QUANTITY_MAXIMUM:
+            unit = _unit(group, term)
+            return None if unit is None else _of(unit, term.measure, unit.quantity)
+        case Measure.QUANTITY_PERCENTILE:
+            unit = _unit(group, term)
+            return None if unit is None or term.percentile is None else unit.percentile(term.percentile)
+        case Measure.CHARGE | Measure.CHARGE_AVERAGE | Measure.CHARGE_MINIMUM | Measure.CHARGE_MAXIMUM:
+            currency = _currency(group, term)
+            return None if currency is None else _of(currency, term.measure, currency.charge)
+
+
+def _of(total: UnitTotal | CurrencyTotal, measure: Measure, amount: Decimal) -> Decimal | None:
+    match measure:
+        case Measure.QUANTITY_AVERAGE | Measure.CHARGE_AVERAGE:
+            return total.average
+        case Measure.QUANTITY_MINIMUM | Measure.CHARGE_MINIMUM:
+            return total.minimum
+        case Measure.QUANTITY_MAXIMUM | Measure.CHARGE_MAXIMUM:
+            return total.maximum
+    return amount
+
+
+def _unit(group: Group, term: Term) -> UnitTotal | None:
+    if term.unit is None:
+        return only_unit(group)
+    return next((each for each in group.quantities if each.unit == term.unit), None)
+
+
+def _currency(group: Group, term: Term) -> CurrencyTotal | None:
+    if term.currency is None:
+        return only_currency(group)
+    return next((each for each in group.charges if each.currency == term.currency), None)
+
+
+def sort_key(at: Place, question: Groups) -> tuple[Any, ...]:
+    """The key by which places sort as the question's order wants."""
+    order = question.order
+    by_key = order.measure is Measure.KEY
+    value = at.value
+    if by_key:
+        leading: Any = ()
+    elif value is None:
+        leading = (1, 0)
+    else:
+        leading = (0, _Descending(value) if order.descending else value)
+    turn: Callable[[Any], Any] = _Descending if by_key and order.descending else _as_is
+    # Nulls come last in either direction, so only the value itself is turned round.
+    told = tuple((1, b"") if each is None else (0, turn(each.encode())) for each in at.dimensions)
+    bucket = (0, 0) if at.bucket is None else (1, turn(at.bucket))
+    if order.key is not None:
+        leading = told[question.by.index(order.key)]
+    return (leading, (bucket, told))
+
+
+def _as_is(value: Any) -> Any:
+    return value
+
+
+class _Descending:
+    """A value that sorts the other way round."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __lt__(self, other: _Descending) -> bool:
+        return bool(other.value < self.value)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Descending) and other.value == self.value
