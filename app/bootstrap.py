@@ -16,6 +16,7 @@ from app.access.sessions import Sessions, forget_expired
 from app.api.services import Services
 from app.domain.errors import GatewayError
 from app.domain.instant import now
+from app.evidence.keys import Signer
 from app.exports.jobs import Worker
 from app.ledger.commands import Rules
 from app.observability.logs import configure
@@ -61,6 +62,11 @@ def rules_of(settings: Settings) -> Rules:
     return Rules(max_future=settings.max_future)
 
 
+def signer_of(settings: Settings, store: Store) -> Signer:
+    """What signs checkpoints and manifests."""
+    return Signer(store, settings.secret)
+
+
 @asynccontextmanager
 async def opened_services(settings: Settings, *, demo_token: str | None = None) -> AsyncIterator[Services]:
     """Everything that the doors need, for as long as the context lasts."""
@@ -82,6 +88,7 @@ async def opened_services(settings: Settings, *, demo_token: str | None = None) 
             doorkeeper=doorkeeper,
             links=Links(store, settings.secret),
             sessions=Sessions(store, doorkeeper, settings.secret),
+            signer=signer_of(settings, store),
             rules=rules,
             public_url=settings.url(),
             version=version("usage-gateway"),

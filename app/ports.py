@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Protocol, TypeVar
 
 from app.domain.account import Account, Key
+from app.domain.attestation import Attestation, AttestationKind
 from app.domain.catalogue import Record
 from app.domain.entry import Entry, Veil
 from app.domain.export import Export, ExportFilters, Mark
@@ -265,7 +266,28 @@ class Formats(Protocol):
         ...
 
 
-class Store(Ledger, Accounts, Exports, Formats, Protocol):
+class Attestations(Protocol):
+    """What was signed and is kept."""
+
+    async def keep_attestation(self, attestation: Attestation) -> Attestation:
+        """Keep it, unless one of its kind is kept at its sequence: gives the one that is, the same to every process."""
+        ...
+
+    async def attestations(
+        self,
+        account_id: int,
+        kind: AttestationKind,
+        *,
+        limit: int,
+        above: int | None = None,
+        below: int | None = None,
+        descending: bool = True,
+    ) -> list[Attestation]:
+        """At most `limit` of the account's with `above` < sequence < `below`, newest first, or oldest first."""
+        ...
+
+
+class Store(Ledger, Accounts, Exports, Formats, Attestations, Protocol):
     """An engine."""
 
     async def transact(self, account_id: int, body: Callable[[Transaction], Awaitable[T]]) -> T:

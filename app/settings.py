@@ -48,8 +48,8 @@ class Settings(BaseSettings):
     secret: str | None = Field(
         None,
         description=(
-            "Signs links, at least 32 characters. Default: a secret for each account, made when first needed and kept in the"
-            " database."
+            "Signs links and seals signing keys, at least 32 characters. Default: a secret for each account, made when first"
+            " needed and kept in the database."
         ),
     )
     host: str = Field("127.0.0.1", description="Address to listen on.")

@@ -11,6 +11,7 @@ from starlette.types import Scope
 from app.access.doorkeeper import Doorkeeper
 from app.access.links import Links
 from app.access.sessions import Sessions
+from app.evidence.keys import Signer
 from app.ledger.commands import Rules
 from app.ports import Files, Store
 
@@ -27,6 +28,8 @@ class Services:
     """Signs links that need no token, and checks them."""
     sessions: Sessions
     """Opens, admits and ends the sessions of legacy callers."""
+    signer: Signer
+    """Signs checkpoints and manifests."""
     rules: Rules
     public_url: str
     """The URL that callers see, without a slash at its end."""

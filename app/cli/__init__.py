@@ -7,7 +7,22 @@ import sys
 import typer
 from rich.console import Console
 
-from app.cli import accounts, copying, exporting, formats, importing, keys, ledger, migrating, reporting, schema, serving
+from app.cli import (
+    accounts,
+    copying,
+    exporting,
+    formats,
+    importing,
+    keys,
+    ledger,
+    migrating,
+    proving,
+    reporting,
+    schema,
+    serving,
+    signing,
+    verifying,
+)
 from app.domain.errors import GatewayError, InvalidSetting
 
 app = typer.Typer(
@@ -21,12 +36,17 @@ app.add_typer(accounts.app, name="account", help="Accounts: one ledger each.")
 app.add_typer(keys.app, name="key", help="Keys that open an account: shown once, stored hashed.")
 app.add_typer(formats.app, name="format", help="Formats: how senders' payloads are read.")
 app.add_typer(ledger.app, name="ledger", help="The ledger itself: verify it, erase personal text, correct events.")
+ledger.app.command("checkpoint")(proving.checkpoint_command)
+ledger.app.command("prove-inclusion")(proving.prove_inclusion_command)
+ledger.app.command("prove-consistency")(proving.prove_consistency_command)
+app.add_typer(signing.app, name="signing-key", help="Keys that the gateway signs with: public halves, rotation.")
 app.command("init")(serving.init_command)
 app.command("serve")(serving.serve_command)
 app.command("schema")(schema.schema_command)
 app.command("import")(importing.import_file_command)
 app.command("report")(reporting.report_command)
 app.command("export")(exporting.export_command)
+app.command("verify")(verifying.verify_command)
 app.command("migrate")(migrating.migrate_command)
 app.command("copy")(copying.copy_command)
 app.command("backup")(copying.backup_command)

@@ -1,4 +1,4 @@
-"""`gateway export KIND`: freeze a report and write its file, with the digests that prove it."""
+"""`gateway export KIND`: freeze a report and write its file, with the signed manifest that proves it beside it."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ import typer
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn
 
-from app.bootstrap import open_artifacts
+from app.bootstrap import open_artifacts, signer_of
 from app.cli.asking import AsOfOption, Given, as_of_asked, asks, kind_argument
 from app.cli.keys import AccountOption, JsonOption
 from app.cli.session import Session, run
 from app.domain.errors import AlreadyExists, Unavailable
 from app.domain.export import Export
 from app.domain.instant import format_instant
+from app.evidence.manifests import EXTENSION, manifest
 from app.exports.downloads import opened
 from app.exports.formats import FORMATS
 from app.exports.freeze import WHOLE, create
@@ -39,7 +40,7 @@ def export_command(
 ) -> None:
     """Freeze a report as of now, or of an earlier point, and write its file. The ledger records both."""
 
-    async def body(session: Session) -> Export:
+    async def body(session: Session) -> tuple[Export, str]:
         principal = await session.principal(account)
         files = await open_artifacts(session.settings)
         with Progress(
@@ -65,18 +66,23 @@ def export_command(
         export, chunks = await opened(session.store, files, principal, frozen.id, rules=session.rules)
         async for chunk in chunks:
             file.write(chunk)
-        return export
+        signed = await manifest(session.store, signer_of(session.settings, session.store), principal, export.id)
+        return export, json.dumps(signed, indent=2, ensure_ascii=False)
 
     if out.exists() and not overwrite:
         raise AlreadyExists(f"{out} exists; --overwrite puts the export in its place")
     # Opened first, so that a place that cannot be written is found out before anything is recorded.
     with _written(out) as file:
-        export = run(body)
+        export, signed = run(body)
+    beside = out.with_name(out.name + EXTENSION)
+    with _written(beside) as file:
+        file.write(signed.encode() + b"\n")
     if as_json:
-        typer.echo(json.dumps(_facts(export)))
+        typer.echo(json.dumps(_facts(export) | {"manifest": str(beside)}))
         return
     typer.echo(f"wrote {out}: {export.rows} rows as of sequence {export.as_of}, {export.size} bytes")
     typer.echo(f"export           {export.id}\ndigest           {export.digest}\nartifact digest  {export.artifact_digest}")
+    typer.echo(f"manifest         {beside}")
 
 
 @contextlib.contextmanager

@@ -3,40 +3,53 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from app.bootstrap import signer_of
 from app.cli.keys import AccountOption, JsonOption
 from app.cli.session import Session, run
-from app.domain.account import genesis
 from app.domain.entry import PRIVATE_FIELDS, Entry
-from app.domain.errors import Corrupt
+from app.domain.errors import Corrupt, Unavailable
+from app.evidence.verification import kept_roots, roots_in, verify_ledger
+from app.evidence.verifier import NotProven, pinned
 from app.ledger import commands
 from app.ledger.chain import Verified
-from app.ledger.chain import verify as verify_chain
 from app.ledger.erasure import erase as erase_texts
-from app.question.rows import Rows
-from app.question.scope import Scope
 
 app = typer.Typer(no_args_is_help=True)
 
 
 @app.command("verify")
-def verify(account: AccountOption, as_json: JsonOption = False) -> None:
-    """Re-derive every entry's digests from what is stored, from the first entry to the last.
+def verify(
+    account: AccountOption,
+    checkpoint: Annotated[
+        list[Path] | None,
+        typer.Option("--checkpoint", help="File with checkpoints kept elsewhere, one JSON document a line or one alone; repeat."),
+    ] = None,
+    key: Annotated[
+        str | None,
+        typer.Option("--key", help="A pinned public key, as `gateway verify` takes it; the ledger's own if left out."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Re-derive every entry's digests from what is stored, and compare them with the checkpoints that were signed.
 
     Exit code 0: all of it holds. Exit code 1: the first sequence that does not is named. The chain alone shows accidents; only
-    a digest kept elsewhere shows someone who rewrote all of it.
+    a checkpoint kept elsewhere shows someone who rewrote all of it.
     """
 
     async def body(session: Session) -> Verified:
         owner = await session.account(account)
-        head = await session.store.head(owner.id)
-        question = Rows(Scope(owner.id, head.sequence), descending=False)
+        signer = signer_of(session.settings, session.store)
+        roots = await kept_roots(session.store, signer, owner)
+        keys = pinned(_text(key)) if key else {each.id: each.public_key for each in await signer.published()}
+        for each in checkpoint or ():
+            roots |= roots_in(_text(str(each)), keys, owner)
         with Progress(
             TextColumn("verifying"),
             BarColumn(),
@@ -45,30 +58,43 @@ def verify(account: AccountOption, as_json: JsonOption = False) -> None:
             console=Console(stderr=True),
             transient=True,
         ) as progress:
-            task = progress.add_task("", total=head.sequence)
+            task = progress.add_task("", total=(await session.store.head(owner.id)).sequence)
+            return await verify_ledger(session.store, owner, roots, lambda done: progress.advance(task, done))
 
-            async def told() -> AsyncIterator[Sequence[Entry]]:
-                async for batch in session.store.stream(question):
-                    yield batch
-                    progress.advance(task, len(batch))
-
-            return await verify_chain(told(), genesis(owner.name), head)
-
+    trust = ["chain", *(["checkpoint"] if checkpoint else []), *(["pinned key"] if key else [])]
     try:
         found = run(body)
-    except Corrupt as error:
+    except (Corrupt, NotProven) as error:
+        sequence, reason = (error.sequence, error.reason) if isinstance(error, Corrupt) else (None, f"a checkpoint: {error}")
         if as_json:
-            typer.echo(json.dumps({"ok": False, "sequence": error.sequence, "reason": error.reason}))
+            typer.echo(json.dumps({"ok": False, "sequence": sequence, "reason": reason}))
         else:
-            typer.echo(f"NOT VERIFIED: entry {error.sequence}: {error.reason}")
+            typer.echo(f"NOT VERIFIED: {reason}" if sequence is None else f"NOT VERIFIED: entry {sequence}: {reason}")
         raise typer.Exit(1) from None
     if as_json:
-        facts = {"ok": True, "entries": found.entries, "chain": found.chain.hex(), "erased": found.erased, "trust": "chain"}
+        facts = {"ok": True, "entries": found.entries, "chain": found.chain.hex(), "root": found.root.hex()}
+        facts |= {"erased": found.erased, "checkpoints": list(found.checkpoints), "trust": " and ".join(trust)}
         typer.echo(json.dumps(facts))
         return
     typer.echo(f"verified {found.entries} entries, {found.erased} of them with erased text")
-    typer.echo(f"chain    {found.chain.hex()}")
-    typer.echo("This rests on the chain alone: keep the digest elsewhere to notice a ledger that was rewritten as a whole.")
+    typer.echo(f"chain    {found.chain.hex()}\nroot     {found.root.hex()}")
+    if found.checkpoints:
+        typer.echo(f"as at    {len(found.checkpoints)} checkpoints, the last of them at {found.checkpoints[-1]}")
+    if not checkpoint:
+        typer.echo("This rests on what is kept here: keep a checkpoint elsewhere to notice a ledger that was all rewritten.")
+    elif not key:
+        typer.echo("This rests on your checkpoint and on keys that are kept here: pin one with --key to rest on nothing here.")
+    else:
+        typer.echo("This rests on your checkpoint and the key that you pinned.")
+
+
+def _text(given: str) -> str:
+    """The text of a file, or what was given itself. Raises Unavailable."""
+    path = Path(given)
+    try:
+        return path.read_text(encoding="utf-8") if path.is_file() else given
+    except (OSError, UnicodeDecodeError) as error:
+        raise Unavailable(f"cannot read {path}") from error
 
 
 @app.command("erase")

@@ -76,6 +76,46 @@ def spans(size: int, indexes: Iterable[int] = ()) -> list[Span]:
     return sorted(found)
 
 
+async def read(size: int, nodes: Callable[[Span], Awaitable[Sequence[bytes]]], indexes: Iterable[int] = ()) -> Nodes:
+    """The tree of `size` leaves, for its root and for paths from the leaves with these indexes. `nodes` looks them up.
+
+    Raises ValueError where some are missing.
+    """
+    known: dict[Span, Sequence[bytes]] = {}
+    for span in spans(size, indexes):
+        level, first, end = span
+        known[span] = found = await nodes(span)
+        if len(found) != end - first:
+            raise ValueError(f"of the nodes {first} to {end} of level {level} there are {len(found)}")
+    return Nodes(size, known)
+
+
+class Growing:
+    """A tree that grows leaf by leaf in memory of a few nodes, and gives its root at every size."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        self._peaks: list[tuple[int, bytes]] = []
+
+    def add(self, leaf: bytes) -> None:
+        """Grow by a leaf."""
+        self.size += 1
+        height, found = 0, leaf
+        while self._peaks and self._peaks[-1][0] == height:
+            found = node(self._peaks.pop()[1], found)
+            height += 1
+        self._peaks.append((height, found))
+
+    def root(self) -> bytes:
+        """The tree hash of what it has grown to."""
+        if not self._peaks:
+            return EMPTY
+        found = self._peaks[-1][1]
+        for _, peak in reversed(self._peaks[:-1]):
+            found = node(peak, found)
+        return found
+
+
 class Nodes:
     """A tree of `size` leaves of which only some nodes are known: those in `spans`, for what is to be asked."""
 

@@ -7,12 +7,14 @@ A chain alone shows accidents; only a digest kept elsewhere shows an attacker wh
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterable, Sequence
+from collections.abc import AsyncIterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
+from types import MappingProxyType
 
 from app.domain.entry import Content, Entry, leaf
 from app.domain.errors import Corrupt
+from app.domain.merkle import EMPTY, Growing
 from app.ports import Head
 
 _CONTENT = tuple(each.name for each in fields(Content))
@@ -58,20 +60,31 @@ def seal(account_id: int, prepared: Sequence[Prepared], head: Head, moment: date
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """What a walk of the chain found in order: so many entries, ending in this digest, so many of them with erased texts."""
+    """What a walk of the chain found in order: so many entries, ending in this digest, so many of them with erased texts.
+
+    `root` is that of the tree over the leaves, `checkpoints` the sequences of those that were found to hold.
+    """
 
     entries: int
     chain: bytes
     erased: int
+    root: bytes
+    checkpoints: tuple[int, ...]
 
 
-async def verify(batches: AsyncIterable[Sequence[Entry]], genesis: bytes, head: Head) -> Verified:
-    """Re-derive every digest from the stored content, from the first entry to `head`.
+async def verify(
+    batches: AsyncIterable[Sequence[Entry]], genesis: bytes, head: Head, roots: Mapping[int, bytes] = MappingProxyType({})
+) -> Verified:
+    """Re-derive every digest from the stored content, from the first entry to `head`, and compare with roots of checkpoints.
 
-    Raises Corrupt naming the first sequence whose content, leaf, chain, place or time does not hold.
+    Raises Corrupt naming the first sequence whose content, leaf, chain, place or time does not hold; where only a root shows that
+    something was rewritten, the first one after the checkpoint before.
     """
     chain, before, erased = genesis, None, 0
-    sequence = 0
+    sequence = held = 0
+    tree = Growing()
+    if roots.get(0, EMPTY) != EMPTY:
+        raise Corrupt(0, "the checkpoint of the empty ledger has the root of another one")
     async for batch in batches:
         for entry in batch:
             sequence += 1
@@ -86,10 +99,20 @@ async def verify(batches: AsyncIterable[Sequence[Entry]], genesis: bytes, head: 
                 raise Corrupt(sequence, "its leaf and the chain before it do not give the chain stored for it")
             if before is not None and entry.recorded_at < before:
                 raise Corrupt(sequence, "it was recorded before the entry that precedes it")
+            tree.add(entry.leaf)
+            if sequence in roots:
+                if tree.root() != roots[sequence]:
+                    within = f"one of the entries {held + 1} to {sequence} is" if sequence > held + 1 else "it is"
+                    raise Corrupt(
+                        held + 1, f"{within} not what the checkpoint at {sequence} was signed over; all digests are new"
+                    )
+                held = sequence
             before = entry.recorded_at
             erased += bool(entry.veil.erased)
     if sequence != head.sequence:
         raise Corrupt(sequence + 1, f"is missing; the ledger says that it ends at entry {head.sequence}")
     if chain != head.chain:
         raise Corrupt(sequence, "the chain does not end in the digest that the ledger's head states")
-    return Verified(sequence, chain, erased)
+    if max(roots, default=0) > sequence:
+        raise Corrupt(sequence + 1, f"is missing; the ledger reached entry {max(roots)} when a checkpoint was signed there")
+    return Verified(sequence, chain, erased, tree.root(), tuple(sorted(roots)))

@@ -11,3 +11,15 @@ class Scope:
 
     account_id: int
     as_of: int
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A sequence, and the root that the tree over the ledger's leaves has there: a point that names the ledger's content too."""
+
+    sequence: int
+    root: bytes
+
+    def __str__(self) -> str:
+        """How callers name it: the sequence, a colon, the root as hex."""
+        return f"{self.sequence}:{self.root.hex()}"

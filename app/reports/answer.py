@@ -9,11 +9,12 @@ from app.domain.errors import InvalidQuery
 from app.domain.instant import now
 from app.ports import Ledger
 from app.question.rows import Rows
-from app.question.scope import Scope
+from app.question.scope import Checkpoint, Scope
 from app.reports.report import Opened
+from app.reports.tree import tree_of
 
-AsOf = int | datetime | None
-"""A sequence, an instant of recording, or None for the newest committed entry."""
+AsOf = int | datetime | Checkpoint | None
+"""A sequence, an instant of recording, a checkpoint, or None for the newest committed entry."""
 
 
 async def open_ledger(
@@ -21,8 +22,8 @@ async def open_ledger(
 ) -> Opened:
     """The caller's own ledger as of that point. Needs `report:read`, or the permission that is named.
 
-    Raises InvalidQuery for a sequence past the end of the ledger or an instant in the future: what is asked as of a point must
-    not change later.
+    Raises InvalidQuery for a sequence past the end of the ledger or an instant in the future, since what is asked as of a point
+    must not change later, and for a checkpoint that is not one of this ledger.
     """
     principal.require(permission)
     account_id = principal.account.id
@@ -33,8 +34,13 @@ async def open_ledger(
         if as_of > now():
             raise InvalidQuery("asOf", "lies in the future")
         as_of = await ledger.sequence_at(account_id, as_of)
+    named = as_of if isinstance(as_of, Checkpoint) else None
+    if isinstance(as_of, Checkpoint):
+        as_of = as_of.sequence
     if not 0 <= as_of <= head.sequence:
         raise InvalidQuery("asOf", f"is not in the ledger, which has the sequences 1 to {head.sequence}")
+    if named is not None and (await tree_of(ledger, account_id, as_of)).root() != named.root:
+        raise InvalidQuery("asOf", f"is no checkpoint of this ledger, which has another root at sequence {as_of}")
     scope = Scope(account_id, as_of)
     newest = await ledger.rows(Rows(scope, limit=1))
     return Opened(scope, newest[0].recorded_at if newest else None, frozen=True)

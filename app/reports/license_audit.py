@@ -20,6 +20,7 @@ from app.reports.parameters import Parameters, subject
 from app.reports.report import Column, Opened, Report, Section, column, columns_of
 from app.reports.subjects import find, record_row, record_section
 from app.reports.totals import TOTAL, SummaryQuestion, group_rows, read, tables, total_rows
+from app.reports.tree import tree_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +44,7 @@ class CoverRow:
     as_of: int = column("As of", "Sequence of the last entry that the report takes into account.")
     recorded_at: datetime | None = column("Recorded at", "When that entry was recorded, UTC.")
     chain: str | None = column("Chain", "The chain digest at that entry, as hex: it covers every entry up to there.")
+    root: str = column("Root", "The root of the ledger's tree there, as hex: what a checkpoint at that sequence states, signed.")
 
 
 _EVIDENCE = (
@@ -70,7 +72,7 @@ ACTIVITIES = Section(
 COVER = Section(
     "cover",
     "Cover",
-    "The chain digest that covers everything here; compare it with one kept elsewhere.",
+    "The digests that cover everything here: compare the root with that of a checkpoint kept elsewhere.",
     CoverRow,
     columns_of(CoverRow),
 )
@@ -103,6 +105,7 @@ async def answer(ledger: Ledger, opened: Opened, parameters: Parameters) -> Asyn
                 as_of=scope.as_of,
                 recorded_at=newest[0].recorded_at if newest else None,
                 chain=newest[0].chain.hex() if newest else None,
+                root=(await tree_of(ledger, scope.account_id, scope.as_of)).root().hex(),
             )
         ],
     )

@@ -5,6 +5,7 @@ Values arrive as texts, several to a name; what comes out is typed. An unknown n
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,10 +16,12 @@ from app.domain.instant import parse_bound
 from app.domain.period import Granularity, Period, zone_named
 from app.question.filters import Filters
 from app.question.groups import Dimension, GroupOrder, Measure
+from app.question.scope import Checkpoint
 
 DIMENSIONS = ("product_id", "customer_id", "license_id", "order_id", "subscription_id", "feature_code")
 FEED = ("from", "to", *DIMENSIONS, "action", "source", "request_id", "result_class", "status_code", "order")
 GROUPING = ("group_by", "bucket", "time_zone", "fill", "order_by", "order", "unit", "currency")
+_CHECKPOINT = re.compile(r"(\d{1,18}):(?:sha256:)?([0-9a-f]{64})", re.ASCII)
 _BUCKETS = {"1h": Granularity.HOUR, "1d": Granularity.DAY, "1w": Granularity.WEEK}
 
 
@@ -73,8 +76,13 @@ def parse(given: Mapping[str, Sequence[str]], allowed: Collection[str], *, limit
     )
 
 
-def parse_as_of(text: str, field: str = "as_of") -> int | datetime:
-    """A sequence, or an instant of recording. Raises InvalidQuery naming `field`."""
+def parse_as_of(text: str, field: str = "as_of") -> int | datetime | Checkpoint:
+    """A sequence, a checkpoint's name (`41:` and the root's 64 hex digits), or an instant of recording.
+
+    Raises InvalidQuery naming `field`.
+    """
+    if named := _CHECKPOINT.fullmatch(text):
+        return Checkpoint(int(named[1]), bytes.fromhex(named[2]))
     if text.isascii() and text.isdigit() and len(text) < 19:
         return int(text)
     return parse_bound(text, field, error=InvalidQuery)

@@ -21,6 +21,7 @@ from app.access.tokens import new_key
 from app.api.factory import create_app
 from app.api.services import Services
 from app.domain.account import Account, Permission, Principal
+from app.evidence.keys import Signer
 from app.ledger.commands import Rules
 from app.ports import Files, Store, Transaction
 from tests.conftest import Clock
@@ -108,6 +109,7 @@ def services(store: Store, files: Files, rules: Rules, clock: Clock) -> Services
         doorkeeper=doorkeeper,
         sessions=Sessions(store, doorkeeper),
         links=Links(store),
+        signer=Signer(store, clock=clock),
         rules=rules,
         public_url=ORIGIN,
         version="9.9.9",

@@ -71,7 +71,10 @@ def test_it_writes_the_file_and_tells_the_digests_that_prove_it(place: Path, kin
     assert (told["size"], told["filters"], told["created_by"]) == (len(data), ASKED[kind], "key operator")
     assert json.loads(data)["as_of"] == 6
     assert acts(place) == ["export.created", "export.downloaded"]
-    assert sorted(each.name for each in place.iterdir() if each.name.startswith((".", "out"))) == ["out.json"]
+    assert sorted(each.name for each in place.iterdir() if each.name.startswith((".", "out"))) == [
+        "out.json",
+        "out.json.manifest.json",
+    ]
 
 
 def test_for_people_it_tells_the_same_in_words(place: Path) -> None:

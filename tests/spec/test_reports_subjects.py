@@ -10,6 +10,7 @@ from app.domain.account import Account, Principal
 from app.domain.catalogue import RecordKind
 from app.domain.entry import EntryKind
 from app.domain.errors import InvalidQuery, NotFound
+from app.evidence.trees import tree_hash
 from app.ledger.catalogue import upsert
 from app.ledger.commands import Rules, amend, record, retract
 from app.ledger.erasure import erase
@@ -123,7 +124,9 @@ async def test_an_audit_brings_the_evidence_of_every_entry(
         )
         assert row["holds"] is True
     assert rows[6]["erased"] == ["message", "actor"]
-    assert sections["cover"] == [{"as_of": 15, "recorded_at": "2026-04-01T13:00:00.000000Z", "chain": entries[15].chain.hex()}]
+    root = tree_hash([entries[at].leaf for at in range(1, 16)]).hex()
+    chain = entries[15].chain.hex()
+    assert sections["cover"] == [{"as_of": 15, "recorded_at": "2026-04-01T13:00:00.000000Z", "chain": chain, "root": root}]
 
 
 @pytest.mark.usefixtures("life")
@@ -132,8 +135,9 @@ async def test_an_audit_as_of_then_is_what_it_was_then(store: Store, account: Ac
     assert picked(sections["license"], "status", "sequence") == [("active", 2)]
     assert [row["sequence"] for row in sections["activities"]] == [6, 5, 4, 2]
     assert sections["corrections"] == []
-    chain = (await ledger_of(store, account))[5].chain.hex()
-    assert sections["cover"] == [{"as_of": 6, "recorded_at": "2026-04-01T12:00:00.000000Z", "chain": chain}]
+    entries = (await ledger_of(store, account))[:6]
+    chain, root = entries[5].chain.hex(), tree_hash([each.leaf for each in entries]).hex()
+    assert sections["cover"] == [{"as_of": 6, "recorded_at": "2026-04-01T12:00:00.000000Z", "chain": chain, "root": root}]
 
 
 @pytest.mark.usefixtures("life")

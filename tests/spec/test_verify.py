@@ -36,6 +36,11 @@ async def verified(store: Store, account: Account, head: Head | None = None) -> 
     return await verify(store.stream(Rows(Scope(account.id, head.sequence), descending=False)), genesis(account.name), head)
 
 
+def told(found: Verified) -> tuple[int, bytes, int]:
+    """How many entries, the chain at their end, and how many have erased texts."""
+    return found.entries, found.chain, found.erased
+
+
 async def live_a_little(store: Store, admin: Principal, rules: Rules, clock: Clock) -> None:
     """Entries of every kind, recorded at different instants."""
     await record(store, admin, [usage(id=f"e{number}", message=f"message {number}") for number in range(4)], rules=rules)
@@ -50,7 +55,7 @@ async def live_a_little(store: Store, admin: Principal, rules: Rules, clock: Clo
 
 
 async def test_an_empty_ledger_holds(store: Store, account: Account) -> None:
-    assert await verified(store, account) == Verified(0, genesis("acme"), 0)
+    assert told(await verified(store, account)) == (0, genesis("acme"), 0)
 
 
 async def test_a_ledger_holds_after_everything_that_can_be_done(
@@ -58,7 +63,7 @@ async def test_a_ledger_holds_after_everything_that_can_be_done(
 ) -> None:
     await live_a_little(store, admin, rules, clock)
     await record(store, stranger, [usage()], rules=rules)
-    assert await verified(store, account) == Verified(10, (await store.head(account.id)).chain, 1)
+    assert told(await verified(store, account)) == (10, (await store.head(account.id)).chain, 1)
     assert (await verified(store, stranger.account)).entries == 1
 
 

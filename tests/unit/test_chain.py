@@ -46,6 +46,10 @@ def head_of(entries: Sequence[Entry]) -> Head:
     return Head(entries[-1].sequence, entries[-1].recorded_at, entries[-1].chain) if entries else EMPTY
 
 
+def told(found: Verified) -> tuple[int, bytes, int]:
+    return found.entries, found.chain, found.erased
+
+
 async def verified(entries: Sequence[Entry], head: Head, *, batch: int = 2) -> Verified:
     async def batches() -> AsyncIterator[Sequence[Entry]]:
         for at in range(0, len(entries), batch):
@@ -86,11 +90,11 @@ def test_the_time_of_recording_never_goes_back() -> None:
 @pytest.mark.parametrize("batch", [1, 2, 5, 100])
 async def test_an_untouched_ledger_verifies(batch: int) -> None:
     entries = ledger()
-    assert await verified(entries, head_of(entries), batch=batch) == Verified(5, entries[-1].chain, 0)
+    assert told(await verified(entries, head_of(entries), batch=batch)) == (5, entries[-1].chain, 0)
 
 
 async def test_an_empty_ledger_ends_in_its_genesis() -> None:
-    assert await verified([], EMPTY) == Verified(0, GENESIS, 0)
+    assert told(await verified([], EMPTY)) == (0, GENESIS, 0)
     with pytest.raises(Corrupt, match="entry 0: the chain does not end in the digest that the ledger's head states"):
         await verified([], Head(0, None, b"x" * 32))
 
@@ -99,7 +103,7 @@ async def test_erased_texts_are_counted_and_still_verify() -> None:
     entries = ledger()
     texts = entries[1].texts()
     entries[1] = replace(entries[1], message=None, veil=entries[1].veil.without(texts))
-    assert await verified(entries, head_of(entries)) == Verified(5, entries[-1].chain, 1)
+    assert told(await verified(entries, head_of(entries))) == (5, entries[-1].chain, 1)
 
 
 def resealed(entries: list[Entry], at: int, **changes: object) -> None:

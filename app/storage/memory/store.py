@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from app.domain.account import Account, Key
+from app.domain.attestation import Attestation, AttestationKind
 from app.domain.catalogue import Record
 from app.domain.entry import Entry, EntryKind
 from app.domain.errors import AlreadyExists, NotFound
@@ -44,6 +45,7 @@ class MemoryStore:
         self.kept_keys: dict[int, KeptKey] = {}
         self.sessions: dict[tuple[int, str], datetime] = {}
         """Of each ended session, when it expires."""
+        self.kept_attestations: dict[tuple[int, AttestationKind, int], Attestation] = {}
 
     async def head(self, account_id: int) -> Head:
         return self.ledger(account_id).head()
@@ -147,6 +149,29 @@ class MemoryStore:
 
     async def keep_secret(self, account_id: int, name: str, value: bytes) -> bytes:
         return self.secrets.setdefault((account_id, name), value)
+
+    async def keep_attestation(self, attestation: Attestation) -> Attestation:
+        key = (attestation.account_id, attestation.kind, attestation.sequence)
+        return self.kept_attestations.setdefault(key, attestation)
+
+    async def attestations(
+        self,
+        account_id: int,
+        kind: AttestationKind,
+        *,
+        limit: int,
+        above: int | None = None,
+        below: int | None = None,
+        descending: bool = True,
+    ) -> list[Attestation]:
+        found = [
+            each
+            for each in self.kept_attestations.values()
+            if (each.account_id, each.kind) == (account_id, kind)
+            and (above is None or each.sequence > above)
+            and (below is None or each.sequence < below)
+        ]
+        return sorted(found, key=lambda each: each.sequence, reverse=descending)[:limit]
 
     async def export(self, account_id: int, export_id: str) -> Export | None:
         found = self.ledger(account_id).exports.get(export_id)

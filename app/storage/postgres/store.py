@@ -10,6 +10,7 @@ from sqlalchemy import text
 
 from app.ports import Transaction
 from app.storage.postgres.accounts import PostgresAccounts
+from app.storage.postgres.attestations import PostgresAttestations
 from app.storage.postgres.connection import Limits, prepare_database, reading_pool, refuse_other, writing_pool
 from app.storage.postgres.dialect import PostgresDialect
 from app.storage.postgres.exports import PostgresExports
@@ -34,7 +35,7 @@ async def open_postgres(url: str, limits: Limits | None = None) -> PostgresStore
     return PostgresStore(await reading_pool(url, limits), await writing_pool(url, limits))
 
 
-class PostgresStore(PostgresLedger, PostgresAccounts, PostgresExports, PostgresFormats, PostgresTransfer):
+class PostgresStore(PostgresLedger, PostgresAccounts, PostgresExports, PostgresFormats, PostgresAttestations, PostgresTransfer):
     """See `app.ports.Store`. Use `open_postgres` to get one. To be used on one event loop."""
 
     def __init__(self, reading: asyncpg.Pool, writing: asyncpg.Pool) -> None:
@@ -46,6 +47,7 @@ class PostgresStore(PostgresLedger, PostgresAccounts, PostgresExports, PostgresF
         PostgresAccounts.__init__(self, readers, writing)
         PostgresFormats.__init__(self, readers)
         PostgresExports.__init__(self, readers)
+        PostgresAttestations.__init__(self, readers, writing)
         PostgresTransfer.__init__(self, readers, writing)
 
     async def transact(self, account_id: int, body: Callable[[Transaction], Awaitable[T]]) -> T:

@@ -259,6 +259,18 @@ class EndedSessionRow(Shared, table=True):
     expires_at: int = Field(sa_type=cast(Any, Instant))
 
 
+class AttestationRow(Shared, table=True):
+    """What was signed of one kind at one sequence. `document` is JSON."""
+
+    __tablename__ = "attestations"
+    __table_args__ = (STRICT,)
+
+    account_id: int = Field(primary_key=True, foreign_key="accounts.id", sa_type=Integer)
+    kind: str = Field(primary_key=True, sa_type=Words)
+    sequence: int = Field(primary_key=True, sa_type=cast(Any, Big))
+    document: str = Field(sa_type=Words)
+
+
 class TreeNodeRow(Shared, table=True):
     """A node of a ledger's Merkle tree over 1,024 nodes of the level below; level 0, the leaves, is in `entries`."""
 

@@ -14,6 +14,7 @@ from app.ports import Transaction
 from app.storage.migrations import REVISIONS, refuse_unknown
 from app.storage.sql.dialect import compile_statement
 from app.storage.sqlite.accounts import SqliteAccounts
+from app.storage.sqlite.attestations import SqliteAttestations
 from app.storage.sqlite.connection import connect, prepare_file
 from app.storage.sqlite.dialect import SqliteDialect
 from app.storage.sqlite.exports import SqliteExports
@@ -37,7 +38,7 @@ async def open_sqlite(path: str | Path, *, readers: int = 3) -> SqliteStore:
     return SqliteStore(file, readers)
 
 
-class SqliteStore(SqliteLedger, SqliteAccounts, SqliteExports, SqliteFormats, SqliteTransfer):
+class SqliteStore(SqliteLedger, SqliteAccounts, SqliteExports, SqliteFormats, SqliteAttestations, SqliteTransfer):
     """See `app.ports.Store`. Use `open_sqlite` to get one."""
 
     def __init__(self, path: Path, readers: int) -> None:
@@ -48,6 +49,7 @@ class SqliteStore(SqliteLedger, SqliteAccounts, SqliteExports, SqliteFormats, Sq
         SqliteAccounts.__init__(self, reading, writing)
         SqliteFormats.__init__(self, reading)
         SqliteExports.__init__(self, reading)
+        SqliteAttestations.__init__(self, reading, writing)
         SqliteTransfer.__init__(self, reading, writing)
 
     async def transact(self, account_id: int, body: Callable[[Transaction], Awaitable[T]]) -> T:

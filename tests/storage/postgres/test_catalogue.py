@@ -55,8 +55,8 @@ async def tables(outside: asyncpg.Connection) -> list[str]:
 
 async def test_the_tables_that_are_spread_are_these(outside: asyncpg.Connection) -> None:
     assert await tables(outside) == [
-        "catalogue", "claims", "ended_sessions", "entries", "export_marks", "exports", "first_answers", "formats", "heads",
-        "months", "reversals", "secrets", "tree_nodes",
+        "attestations", "catalogue", "claims", "ended_sessions", "entries", "export_marks", "exports", "first_answers",
+        "formats", "heads", "months", "reversals", "secrets", "tree_nodes",
     ]  # fmt: skip
 
 
@@ -80,7 +80,19 @@ async def test_a_foreign_key_leads_to_a_table_that_is_everywhere(outside: asyncp
     )
     assert [tuple(row) for row in rows] == [
         (table, "accounts", "FOREIGN KEY (account_id) REFERENCES accounts(id)")
-        for table in ("ended_sessions", "export_marks", "exports", "first_answers", "formats", "heads", "keys", "secrets")
+        for table in (
+            *(
+                "attestations",
+                "ended_sessions",
+                "export_marks",
+                "exports",
+                "first_answers",
+                "formats",
+                "heads",
+                "keys",
+                "secrets",
+            ),
+        )
     ]
 
 

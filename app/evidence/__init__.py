@@ -1,0 +1,1 @@
+"""What can be proven, and to whom: signing keys, checkpoints and proofs, manifests, their verifier, drift, erasure."""

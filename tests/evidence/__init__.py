@@ -1,0 +1,1 @@
+"""What can be proven, and what is refused."""
