@@ -45,7 +45,17 @@ _GATHERED = 65_536
 _KINDS = {
     "application/json": Kind.JSON,
     "application/x-ndjson": Kind.JSONL,
+    "application/cloudevents+json": Kind.JSON,
+    "application/cloudevents-batch+json": Kind.JSON,
+    "text/csv": Kind.CSV,
+    "text/plain": Kind.ACCESS_LOG,
 }
+_FORMATS = {
+    "application/cloudevents+json": "cloudevents",
+    "application/cloudevents-batch+json": "cloudevents",
+    "text/plain": "access-log",
+}
+"""How a body of that type is read where nobody says so."""
 _ENCODINGS: dict[str, bool | None] = {"": None, "identity": None, "gzip": True, "x-gzip": True}
 
 router = APIRouter(prefix="/api/v1", tags=["Recording"])
@@ -86,6 +96,9 @@ class RecordedAnswer(BaseModel):
 _EVENT: dict[str, Any] = {
     "description": f"In the format `{DEFAULT}`, one or more of: {', '.join(sorted(FIELDS))}. Numbers may be strings.",
 }
+_CLOUD_EVENT: dict[str, Any] = {
+    "description": "A CloudEvent 1.0 in JSON; in the format `cloudevents` its data says what was used, in the event's own words."
+}
 _OPERATION = operation(
     Permission.USAGE_WRITE,
     parameters=(
@@ -94,7 +107,13 @@ _OPERATION = operation(
             "in": "query",
             "description": f"How the items are to be read: {', '.join(NAMES)}, or a format of the account's own, in its newest"
             " version or, as `name@3`, in the one that is named.",
-            "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST_REF, "default": DEFAULT},
+            "schema": {
+                "type": "string",
+                "minLength": 1,
+                "maxLength": LONGEST_REF,
+                "pattern": r"^[^\u0000]*$",
+                "default": DEFAULT,
+            },
         },
         {
             "name": "source",
@@ -111,6 +130,10 @@ _OPERATION = operation(
                 "schema": {"oneOf": [{"type": "array", "items": _EVENT, "maxItems": MOST_ITEMS}, {**_EVENT, "type": "object"}]}
             },
             "application/x-ndjson": {"schema": {"type": "string", "description": "One item a line."}},
+            "application/cloudevents+json": {"schema": {**_CLOUD_EVENT, "type": "object"}},
+            "application/cloudevents-batch+json": {"schema": {"type": "array", "items": _CLOUD_EVENT, "maxItems": MOST_ITEMS}},
+            "text/csv": {"schema": {"type": "string", "description": "A header row, then one item a row."}},
+            "text/plain": {"schema": {"type": "string", "description": "A web server's log in the combined format."}},
         },
     },
 )
@@ -133,11 +156,12 @@ async def record_usage_events(request: Request, principal: Annotated[Principal, 
     too large, leaves nothing behind. Items with an `id` of their sender's can be sent again without harm.
     """
     principal.require(Permission.USAGE_WRITE)
-    format_ref, source = _asked(request)
-    kind = _KINDS.get(_media_type(request))
+    media = _media_type(request)
+    format_ref, source = _asked(request, _FORMATS.get(media, DEFAULT))
+    kind = _KINDS.get(media)
     encoding = request.headers.get("content-encoding", "").strip().lower()
     if kind is None or encoding not in _ENCODINGS:
-        told = "the body must be application/json or application/x-ndjson in UTF-8, plain or gzip"
+        told = f"the body must be {', '.join(_KINDS)}, in UTF-8, plain or gzip"
         return failure(request.scope, STATUSES[UNSUPPORTED_MEDIA_TYPE], UNSUPPORTED_MEDIA_TYPE, told)
     services = services_of(request.scope)
     try:
@@ -217,7 +241,7 @@ def _told(format_: Format, outcomes: list[Outcome]) -> orjson.Fragment:
     return orjson.Fragment(orjson.dumps(tally(outcomes) | {"results": results}))
 
 
-def _asked(request: Request) -> tuple[str, str | None]:
+def _asked(request: Request, usual: str) -> tuple[str, str | None]:
     given: dict[str, str] = {}
     for name, value in query_items(request.scope):
         if name not in ("format", "source"):
@@ -227,7 +251,7 @@ def _asked(request: Request) -> tuple[str, str | None]:
         if not value:
             raise InvalidQuery(name, "is empty; leave it out instead")
         given[name] = value
-    ref = given.get("format", DEFAULT)
+    ref = given.get("format", usual)
     if len(ref) > LONGEST_REF:
         raise InvalidQuery("format", f"must have 1 to {LONGEST_REF} characters")
     check_characters("format", ref)

@@ -107,6 +107,7 @@ class _Batches:
         self._rules = rules
         self._name = name
         self._kind = kind
+        self._usual = None if format_.input is None else Kind(format_.input)
         self._source = source
         self._reader: Reader | None = None
         self._bytes = 0
@@ -137,7 +138,7 @@ class _Batches:
 
     def _reader_after(self, beginning: bytes) -> Reader:
         if self._reader is None:
-            self._reader = reader_for(self._kind or kind_of(self._name, beginning))
+            self._reader = reader_for(self._kind or kind_of(self._name, beginning, self._usual))
         return self._reader
 
 

@@ -18,6 +18,7 @@ from app.domain.canonical import additional_value
 from app.domain.entry import EntryKind
 from app.ledger import own_formats
 from app.ledger.commands import MOST_ITEMS, Rules
+from app.ledger.formats import NAMES, sample_of
 from app.ledger.intake import LARGEST_ITEM
 from app.ports import Store
 from app.question.rows import Rows
@@ -192,7 +193,35 @@ async def test_a_format_of_the_accounts_own_reads_the_items_in_its_newest_versio
     assert [each.unit for each in rows] == ["TB", "GB"]
 
     refused = await post(strange_door, said, "?format=meter")
-    assert refused.json()["error"]["message"] == "format: no format meter; beside the account's own there are default, focus"
+    assert refused.json()["error"]["message"] == "format: no format meter; beside the account's own there are " + ", ".join(NAMES)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "query"),
+    [
+        ("application/cloudevents-batch+json", "cloudevents", ""),
+        ("application/json", "openmeter", "?format=openmeter"),
+        ("application/json", "stripe-meter-event", "?format=stripe-meter-event"),
+        ("text/plain", "access-log", ""),
+        ("text/csv; charset=utf-8", "focus", "?format=focus"),
+    ],
+)
+async def test_the_sample_of_each_shipped_format_is_recorded_once(
+    door: Door, store: Store, account: Account, kind: str, name: str, query: str
+) -> None:
+    body = sample_of(name)[1]
+    assert (await post(door, body, query, kind=kind)).json()["data"]["inserted"] == 1
+    assert (await post(door, body, query, kind=kind)).json()["data"]["duplicate"] == 1
+    (entry,) = await ledger_of(store, account)
+    assert entry.sender_id is not None
+
+
+async def test_one_cloud_event_can_be_sent_by_itself(door: Door, store: Store, account: Account) -> None:
+    [event] = json.loads(sample_of("cloudevents")[1])
+    answer = await post(door, event, kind="application/cloudevents+json; charset=UTF-8")
+    assert answer.json()["data"]["inserted"] == 1
+    (entry,) = await ledger_of(store, account)
+    assert (entry.source, entry.sender_id, entry.customer_id) == ("/maps/frontend", "C234-1234-1234", "cust_1")
 
 
 async def test_a_format_and_a_source_can_be_named(door: Door, store: Store, account: Account) -> None:
@@ -211,7 +240,7 @@ async def test_a_format_and_a_source_can_be_named(door: Door, store: Store, acco
     ("query", "message"),
     [
         ("?colour=red", "colour: is not known here; known are format, source"),
-        ("?format=none", "format: no format none; beside the account's own there are default, focus"),
+        ("?format=none", "format: no format none; beside the account's own there are " + ", ".join(NAMES)),
         ("?format=", "format: is empty; leave it out instead"),
         ("?source=a&source=b", "source: is given more than once"),
         ("?source=%00", "source: contains the character NUL"),
@@ -271,7 +300,7 @@ async def test_what_cannot_be_written_as_utf8_is_told_all_the_same(door: Door) -
 @pytest.mark.parametrize(
     ("kind", "headers"),
     [
-        ("text/csv", {}),
+        ("text/html", {}),
         ("", {}),
         (f"{JSON}; charset=latin-1", {}),
         (JSON, {"Content_Encoding": "br"}),
@@ -284,7 +313,8 @@ async def test_a_body_of_another_kind_is_refused(
         assert refusal(await post(door, [event(1)], kind=kind, **headers)) == (
             415,
             "UNSUPPORTED_MEDIA_TYPE",
-            "the body must be application/json or application/x-ndjson in UTF-8, plain or gzip",
+            "the body must be application/json, application/x-ndjson, application/cloudevents+json,"
+            " application/cloudevents-batch+json, text/csv, text/plain, in UTF-8, plain or gzip",
         )
 
 
@@ -382,5 +412,7 @@ async def test_the_document_tells_of_the_route(door: Door) -> None:
     assert operation["operationId"] == "recordUsageEvents"
     assert operation["x-required-scopes"] == ["usage:write"]
     assert [each["name"] for each in operation["parameters"]] == ["format", "source"]
-    assert operation["requestBody"]["content"].keys() == {JSON, LINES}
+    assert operation["requestBody"]["content"].keys() == {
+        *(JSON, LINES, "application/cloudevents+json", "application/cloudevents-batch+json", "text/csv", "text/plain")
+    }
     assert operation["responses"].keys() == {"200", "400", "401", "403", "413", "415", "500", "503"}

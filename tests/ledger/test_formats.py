@@ -88,7 +88,7 @@ def test_a_shipped_format_says_its_name_and_describes_itself(name: str) -> None:
 def test_a_name_that_no_format_has_is_not_found() -> None:
     with pytest.raises(NotFound) as error:
         named("none")
-    assert error.value.message == "no format none; there are default, focus"
+    assert error.value.message == f"no format none; there are {', '.join(NAMES)}"
 
 
 def test_a_path_reaches_into_objects_and_lists_and_takes_the_first_alternative_that_says_something() -> None:
@@ -160,9 +160,16 @@ def test_a_payload_that_is_no_object_is_refused(payload: Any) -> None:
         ({"layout": "%d.%m.%Y %H:%M", "zone": "Europe/Berlin"}, "25.10.2026 02:30", "2026-10-25T00:30:00"),
         ({"layout": "%Y-%j", "zone": "UTC"}, "2026-060", "2026-03-01T00:00:00"),
         ({"layout": "%Y%m%dT%H%M%S%z"}, "20260301T100000-0530", "2026-03-01T15:30:00"),
+        ({"layout": "unix"}, 1772359200, "2026-03-01T10:00:00"),
+        ({"layout": "unix"}, Decimal("1772359200.000001"), "2026-03-01T10:00:00.000001"),
+        ({"layout": "unix_ms"}, "1772359200123", "2026-03-01T10:00:00.123"),
+        ({"layout": "unix_us"}, 1772359200000001, "2026-03-01T10:00:00.000001"),
+        ({"layout": "unix_ns"}, 1772359200000001999, "2026-03-01T10:00:00.000001"),
+        ({"layout": ["unix", "%d.%m.%Y", "rfc3339"], "zone": "UTC"}, "01.03.2026", "2026-03-01T00:00:00"),
+        ({"layout": ["unix", "%d.%m.%Y", "rfc3339"], "zone": "UTC"}, "2026-03-01T10:00:00", "2026-03-01T10:00:00"),
     ],
 )
-def test_an_instant_is_read_as_its_layout_and_zone_say(rule: dict[str, str], text: str, expected: str) -> None:
+def test_an_instant_is_read_as_its_layout_and_zone_say(rule: dict[str, Any], text: Any, expected: str) -> None:
     made = load(own(fields={"occurred_at": {"path": "t", **rule}}))
     for _ in range(2):  # the second time from memory
         assert event_fields(made, {"t": text})["occurred_at"] == datetime.fromisoformat(expected).replace(tzinfo=UTC)
@@ -182,6 +189,15 @@ def test_an_instant_is_read_as_its_layout_and_zone_say(rule: dict[str, str], tex
         ({"layout": "%Y-%m-%d %z"}, "0001-01-01 +0100", "names a date or time that does not exist"),
         ({"layout": "%Y-%m-%d", "zone": "Asia/Tokyo"}, "0001-01-01", "names a date or time that does not exist"),
         ({"layout": "rfc3339"}, 1772359200, "must be a date and time, as a string"),
+        ({"layout": "unix"}, True, "is no number of the layout unix"),
+        ({"layout": "unix"}, "1e9", "is no number of the layout unix"),
+        ({"layout": "unix"}, "9" * 20, "names a date or time that does not exist"),
+        ({"layout": "unix"}, [1], "must be a date and time, as a string or a number"),
+        (
+            {"layout": ["rfc3339", "unix"]},
+            "x",
+            "fits none of the 2 layouts; of the first it is told: is not an RFC 3339 date and time, such as 2026-04-01T00:00:00Z",
+        ),
     ],
 )
 def test_an_instant_that_does_not_fit_is_refused_by_its_path(rule: dict[str, str], value: Any, reason: str) -> None:
@@ -209,8 +225,12 @@ def test_an_instant_that_does_not_fit_is_refused_by_its_path(rule: dict[str, str
             "additional",
             "cannot stand beside fields.additional_data: say one of the two",
         ),
-        (own(fields={"unit": {}}), "fields.unit", "needs either a path or a constant"),
-        (own(fields={"unit": {"path": "u", "constant": "GB"}}), "fields.unit", "needs either a path or a constant"),
+        (own(fields={"unit": {}}), "fields.unit", "needs one of a path, a constant and an expression to compute"),
+        (
+            own(fields={"unit": {"path": "u", "constant": "GB"}}),
+            "fields.unit",
+            "needs one of a path, a constant and an expression to compute",
+        ),
         (own(fields={"unit": {"path": ""}}), "fields.unit.path", "must be a path of 1 to 256 characters"),
         (own(fields={"unit": {"path": "u" * 257}}), "fields.unit.path", "must be a path of 1 to 256 characters"),
         (own(fields={"unit": {"path": "u", "required": 1}}), "fields.unit.required", "must be true or false"),
@@ -258,7 +278,7 @@ def test_an_instant_that_does_not_fit_is_refused_by_its_path(rule: dict[str, str
         (
             own(fields={"occurred_at": {"path": "t", "layout": 1}}),
             "fields.occurred_at.layout",
-            "must be rfc3339 or a strptime layout such as %Y-%m-%d %H:%M:%S",
+            "must be rfc3339, unix, unix_ms, unix_us, unix_ns or a strptime layout such as %Y-%m-%d %H:%M:%S",
         ),
     ],
 )
@@ -272,10 +292,14 @@ def test_a_document_that_breaks_a_rule_is_refused_by_its_own_path(document: Any,
         (
             own(colour="red"),
             "colour",
-            "additional, description, fields, json_columns, name, none, unmapped, version",
+            "additional, description, fields, input, json_columns, name, none, unmapped, version",
         ),
         (own(fields={"colour": {}}), "fields.colour", ", ".join(sorted(FIELDS))),
-        (own(fields={"unit": {"expr": "a"}}), "fields.unit.expr", "constant, layout, none, path, required, zone"),
+        (
+            own(fields={"unit": {"expr": "a"}}),
+            "fields.unit.expr",
+            "compute, constant, default, layout, none, path, required, with, zone",
+        ),
     ],
 )
 def test_a_key_that_is_not_known_is_refused_with_those_that_are(document: Any, field: str, known: str) -> None:

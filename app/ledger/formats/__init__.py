@@ -2,6 +2,6 @@
 
 from app.ledger.formats.apply import event_fields, located
 from app.ledger.formats.definition import Format, is_name, load
-from app.ledger.formats.shipped import DEFAULT, NAMES, document_of, named
+from app.ledger.formats.shipped import DEFAULT, NAMES, document_of, named, sample_of
 
-__all__ = ["DEFAULT", "NAMES", "Format", "document_of", "event_fields", "is_name", "load", "located", "named"]
+__all__ = ["DEFAULT", "NAMES", "Format", "document_of", "event_fields", "is_name", "load", "located", "named", "sample_of"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from app.domain.errors import InvalidEvent
@@ -26,10 +27,15 @@ def event_fields(format_: Format, payload: Any) -> dict[str, Any]:
     fields: dict[str, Any] = dict(format_.constants)
     for field, mapped in format_.mapped.items():
         path = mapped.path
-        value = payload.get(path.key) if path.key is not None else path.find(payload)
+        if path is None:
+            value = _computed(mapped, payload)
+        else:
+            value = payload.get(path.key) if path.key is not None else path.find(payload)
         if value is None or (isinstance(value, str) and value in mapped.none):
-            if mapped.required:
-                raise InvalidEvent(path.text, "is missing")
+            if mapped.default is not None:
+                fields[field] = mapped.default
+            elif mapped.required:
+                raise InvalidEvent(mapped.place, "is missing")
         elif mapped.read is None:
             fields[field] = value
         else:
@@ -77,11 +83,19 @@ def _with_json_read(format_: Format, payload: Mapping[str, Any]) -> dict[str, An
     return read
 
 
+def _computed(mapped: Mapped, payload: Mapping[str, Any]) -> Any:
+    assert mapped.expression is not None
+    try:
+        return mapped.expression.value(payload, mapped.none)
+    except InvalidEvent as error:
+        raise InvalidEvent(error.field or mapped.place, error.reason) from None
+
+
 def _instant(mapped: Mapped, value: Any) -> datetime:
     assert mapped.read is not None
-    if not isinstance(value, str):
-        raise InvalidEvent(mapped.path.text, "must be a date and time, as a string")
+    if not isinstance(value, (str, int, Decimal)):
+        raise InvalidEvent(mapped.place, "must be a date and time, as a string or a number")
     try:
         return mapped.read(value)
     except InvalidEvent as error:
-        raise InvalidEvent(mapped.path.text, error.reason) from None
+        raise InvalidEvent(mapped.place, error.reason) from None

@@ -5,11 +5,15 @@ A document (version 1) is an object with these keys; any other is refused:
     version       1
     name          lower-case word by which senders name it
     description   one sentence
-    fields        event field -> {path | constant, layout, zone, none, required}
+    fields        event field -> {path | constant | compute, with, default, layout, zone, none, required}
     none          texts that mean "no value", in every field and in additional data
     additional    "rest" (every key that no plain path maps), or a list of paths: what becomes additional data
     unmapped      "ignore" (the default) or "refuse": what to do with keys that nothing maps
     json_columns  keys whose text is JSON, as in a CSV cell
+    input         how files and bodies are written where nobody says so: csv, json, jsonl or access-log
+
+`compute` is an expression (see `app.ledger.formats.expression`), `with` says at which paths its values stand, `default` what
+stands where there is no value. A `layout` may be a list of them, of which the first that fits counts.
 """
 
 from __future__ import annotations
@@ -22,29 +26,47 @@ from typing import Any
 from app.domain.canonical import SAFE_INTEGER, check_text
 from app.domain.errors import InvalidEvent
 from app.ledger.events import FIELDS
+from app.ledger.formats.expression import Expression, parse_expression
 from app.ledger.formats.layout import Reader, layout_reader
 from app.ledger.formats.path import Path, parse_path
+from app.ledger.intake.item import Kind
 
 VERSION = 1
 REST = "rest"
+INPUTS = tuple(each.value for each in Kind)
 MOST_PATHS = 200
 """Paths that may be named as additional data, and keys of JSON text: what a table of additional data has columns for."""
 LONGEST_NONE = 256
 """Characters of a text that means no value, or of a key."""
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}", re.ASCII)
-_KEYS = ("version", "name", "description", "fields", "none", "additional", "unmapped", "json_columns")
-_FIELD_KEYS = ("path", "constant", "layout", "zone", "none", "required")
+_KEYS = ("version", "name", "description", "fields", "none", "additional", "unmapped", "json_columns", "input")
+_FIELD_KEYS = ("path", "constant", "compute", "with", "default", "layout", "zone", "none", "required")
+_WAYS = ("path", "constant", "compute")
 _INSTANTS = ("occurred_at",)
 
 
 @dataclass(frozen=True, slots=True)
 class Mapped:
-    """Where a field's value stands. `read` turns the text of an instant into one, where the format says how it is written."""
+    """Where a field's value stands, or how it is computed."""
 
-    path: Path
+    path: Path | None
+    """None for a value that is computed."""
+    expression: Expression | None
+    place: str
+    """What a refusal names: the path, or the field where the value is computed from several."""
+    default: str | int | None
     none: frozenset[str]
     required: bool
     read: Reader | None
+    """Turns what stands for an instant into one, where the format says how it is written."""
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """The paths that it looks at."""
+        if self.path is not None:
+            return (self.path,)
+        assert self.expression is not None
+        return tuple(path for _, path in self.expression.variables)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +88,17 @@ class Format:
     refuse_unmapped: bool
     json_columns: frozenset[str]
     taken: frozenset[str]
-    """The payload's own keys that are mapped as a whole. One that a path only reaches into stays in the rest, so that
-    nothing that was said is lost."""
+    """The payload's own keys that are mapped as a whole. One that a path only reaches into, or that is computed with, stays in
+    the rest, so that nothing that was said is lost."""
     known: frozenset[str]
     """The payload's own keys that some path names or begins with."""
+    input: str | None
+    """How its files and bodies are written where nobody says so."""
 
     def path_of(self, field: str) -> str:
         """Where in the payload that field of an event stands; the field itself if the payload does not give it."""
         mapped = self.mapped.get(field)
-        return field if mapped is None else mapped.path.text
+        return field if mapped is None else mapped.place
 
 
 def load(document: Any, *, ref: str | None = None) -> Format:
@@ -91,15 +115,16 @@ def load(document: Any, *, ref: str | None = None) -> Format:
     for field, said in _object(stated.get("fields"), "fields", FIELDS).items():
         where = f"fields.{field}"
         rule = _object(said, where, _FIELD_KEYS)
-        if ("path" in rule) == ("constant" in rule):
-            raise InvalidEvent(where, "needs either a path or a constant")
+        if sum(way in rule for way in _WAYS) != 1:
+            raise InvalidEvent(where, "needs one of a path, a constant and an expression to compute")
         if "constant" in rule:
             constants[field] = _constant(rule, where)
         else:
             mapped[field] = _mapped(field, rule, none, where)
     source = constants.pop("source", None)
     rest, additional = _additional(stated.get("additional", []), mapped)
-    paths = [each.path for each in mapped.values()] + list(additional)
+    looked_at = [path for each in mapped.values() for path in each.paths] + list(additional)
+    taken = [each.path for each in mapped.values() if each.path is not None] + list(additional)
     return Format(
         name=name,
         ref=ref or name,
@@ -112,8 +137,9 @@ def load(document: Any, *, ref: str | None = None) -> Format:
         additional=additional,
         refuse_unmapped=_refuse_unmapped(stated.get("unmapped", "ignore"), rest),
         json_columns=_texts(stated.get("json_columns", []), "json_columns"),
-        taken=frozenset(path.key for path in paths if path.key is not None),
-        known=frozenset(key for path in paths for key in path.roots),
+        taken=frozenset(path.key for path in taken if path.key is not None),
+        known=frozenset(key for path in looked_at for key in path.roots),
+        input=_input(stated.get("input")),
     )
 
 
@@ -131,8 +157,15 @@ def _mapped(field: str, rule: Mapping[str, Any], none: frozenset[str], where: st
     required = rule.get("required", False)
     if not isinstance(required, bool):
         raise InvalidEvent(f"{where}.required", "must be true or false")
+    if "with" in rule and "compute" not in rule:
+        raise InvalidEvent(f"{where}.with", "says nothing without an expression to compute")
+    path = parse_path(rule["path"], f"{where}.path") if "path" in rule else None
+    expression = None if path is not None else parse_expression(rule["compute"], rule.get("with"), where)
     return Mapped(
-        path=parse_path(rule["path"], f"{where}.path"),
+        path=path,
+        expression=expression,
+        place=path.text if path is not None else (expression and expression.place) or field,
+        default=_value(rule["default"], f"{where}.default") if "default" in rule else None,
         none=none | _texts(rule.get("none", []), f"{where}.none"),
         required=required,
         read=None if layout is None else layout_reader(layout, zone, where),
@@ -140,15 +173,24 @@ def _mapped(field: str, rule: Mapping[str, Any], none: frozenset[str], where: st
 
 
 def _constant(rule: Mapping[str, Any], where: str) -> str | int:
-    value = rule["constant"]
     if len(rule) > 1:
         other = next(key for key in rule if key != "constant")
         raise InvalidEvent(f"{where}.{other}", "says nothing beside a constant")
+    return _value(rule["constant"], f"{where}.constant")
+
+
+def _value(value: Any, where: str) -> str | int:
     if isinstance(value, bool) or not isinstance(value, (str, int)) or value == "":
-        raise InvalidEvent(f"{where}.constant", "must be a text or a whole number; write other numbers as text")
+        raise InvalidEvent(where, "must be a text or a whole number; write other numbers as text")
     if isinstance(value, int) and abs(value) > SAFE_INTEGER:
-        raise InvalidEvent(f"{where}.constant", "is too large a number to be written as one; write it as text")
-    return check_text(value, f"{where}.constant", longest=256) if isinstance(value, str) else value
+        raise InvalidEvent(where, "is too large a number to be written as one; write it as text")
+    return check_text(value, where, longest=256) if isinstance(value, str) else value
+
+
+def _input(value: Any) -> str | None:
+    if value is not None and value not in INPUTS:
+        raise InvalidEvent("input", f"must be one of {', '.join(INPUTS)}")
+    return None if value is None else str(value)
 
 
 def _additional(value: Any, mapped: Mapping[str, Mapped]) -> tuple[bool, tuple[Path, ...]]:

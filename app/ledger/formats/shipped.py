@@ -11,13 +11,20 @@ from app.domain.errors import NotFound
 from app.ledger.formats.definition import Format, load
 
 DEFAULT = "default"
-NAMES = (DEFAULT, "focus")
+NAMES = (DEFAULT, "focus", "cloudevents", "openmeter", "stripe-meter-event", "access-log")
 
 
 @cache
 def named(name: str) -> Format:
     """The format of that name; raises NotFound."""
     return load(document_of(name))
+
+
+def sample_of(name: str) -> tuple[str, bytes]:
+    """A sample of what the format of that name reads: the file's name, and what is in it. Raises NotFound."""
+    document_of(name)
+    (found,) = [each for each in (files(__package__) / "samples").iterdir() if each.name.rpartition(".")[0] == name]
+    return found.name, found.read_bytes()
 
 
 def document_of(name: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""From bytes as they arrive to items, one at a time and in constant memory: JSON, JSON Lines or CSV, plain or gzip."""
+"""From bytes as they arrive to items, one by one and in constant memory: JSON, JSON Lines, CSV or log lines, plain or gzip."""
 
 from app.ledger.intake.inflation import Inflater
 from app.ledger.intake.item import LARGEST_ITEM, Item, Kind, Reader

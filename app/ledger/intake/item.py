@@ -26,6 +26,8 @@ class Kind(StrEnum):
     """JSON Lines: an object in each line."""
     JSON = "json"
     """An array of objects, or one object."""
+    ACCESS_LOG = "access-log"
+    """A web server's log in the combined format: a call in each line."""
 
 
 @dataclass(slots=True)
