@@ -5,6 +5,7 @@ A key that is revoked is refused by every process within that second; until then
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Callable
 from datetime import datetime
@@ -26,13 +27,14 @@ class Doorkeeper:
         self._accounts = accounts
         self._clock = clock
         self._known: Memory[tuple[Principal, Key]] = Memory()
+        self._looking: dict[bytes, asyncio.Task[tuple[Account, Key]]] = {}
         self._used: dict[str, datetime] = {}
 
     async def admit(self, token: str, address: str | None) -> Principal:
         """The principal that the token stands for; raises Unauthenticated."""
         # Known by digest, so that no token lies in memory longer than its request.
         digest = hashlib.sha256(token.encode(errors="surrogatepass")).digest()
-        return self._admitted(self._known.get(digest) or self._remember(digest, await key_behind(self._accounts, token)), address)
+        return self._admitted(self._known.get(digest) or await self._look(digest, token), address)
 
     async def admit_key(self, account_id: int, key_id: str, address: str | None) -> Principal:
         """The principal behind a key of that account, proven otherwise than by its token; raises Unauthenticated."""
@@ -45,6 +47,15 @@ class Doorkeeper:
         used, self._used = self._used, {}
         if used:
             await self._accounts.touch_keys(used)
+
+    async def _look(self, digest: bytes, token: str) -> tuple[Principal, Key]:
+        """What the store says of the token. Who asks while it is asked already gets the same answer."""
+        looking = self._looking.get(digest)
+        if looking is None:
+            looking = asyncio.create_task(key_behind(self._accounts, token))
+            self._looking[digest] = looking
+            looking.add_done_callback(lambda _: self._looking.pop(digest, None))
+        return self._remember(digest, await asyncio.shield(looking))
 
     def _admitted(self, found: tuple[Principal, Key], address: str | None) -> Principal:
         principal, key = found

@@ -10,7 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import RedirectResponse, Response
-from starlette.routing import Mount, Route
+from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api import health, openapi, recording
@@ -45,7 +45,9 @@ def create_app(services: Services) -> FastAPI:
     app.add_exception_handler(HTTPException, _on_http_exception)
     app.add_exception_handler(RequestValidationError, _on_malformed)
     # First, since routes are tried in order; and not through FastAPI's request stack, which costs a fifth of a millisecond.
-    app.router.routes.insert(0, Route("/graphql", View()))
+    view = View(services)
+    app.router.routes.insert(0, Route("/graphql", view))
+    app.router.routes.insert(1, WebSocketRoute("/graphql", view))
     app.include_router(health.router)
     app.include_router(recording.router)
     app.include_router(reports_v1.router)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import lru_cache
 
 from starlette.datastructures import Headers
@@ -20,10 +20,21 @@ _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 async def authenticate(services: Services, scope: Scope) -> Principal:
     """The caller of an HTTP or WebSocket call, noted in its state for the access log. Raises Unauthenticated."""
-    token = bearer_token(Headers(scope=scope))
-    principal = await services.doorkeeper.admit(token, client_address(scope, services.trusted_proxies))
-    scope.setdefault("state", {})["principal"] = principal
-    return principal
+    return await admitting(services, scope)()
+
+
+def admitting(services: Services, scope: Scope, token: str | None = None) -> Callable[[], Awaitable[Principal]]:
+    """Looks who shows that token, or else the one of the call's headers, and does so anew whenever it is called: what takes long
+    must know of a token that is revoked meanwhile. Raises Unauthenticated, at once where there is no token."""
+    shown = bearer_token(Headers(scope=scope)) if token is None else token
+    address = client_address(scope, services.trusted_proxies)
+
+    async def admit() -> Principal:
+        principal = await services.doorkeeper.admit(shown, address)
+        scope.setdefault("state", {})["principal"] = principal
+        return principal
+
+    return admit
 
 
 async def caller(request: Request) -> Principal:
@@ -33,7 +44,11 @@ async def caller(request: Request) -> Principal:
 
 def bearer_token(headers: Headers) -> str:
     """The token of `Authorization: Bearer …` (RFC 6750; the scheme in any case). Raises Unauthenticated."""
-    sent = headers.getlist("authorization")
+    return bearer(headers.getlist("authorization"))
+
+
+def bearer(sent: Sequence[str]) -> str:
+    """The token of the values that were sent as `Authorization`. Raises Unauthenticated."""
     if not sent:
         raise Unauthenticated("the Authorization header is missing; send `Authorization: Bearer <token>`")
     scheme, _, token = sent[0].strip().partition(" ")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from app.domain.entry import Entry, EntryKind
@@ -129,6 +130,23 @@ async def batches(ledger: Ledger, rows: Rows) -> AsyncIterator[list[Entry]]:
 async def count(ledger: Ledger, opened: Opened, question: FeedQuestion, kinds: frozenset[EntryKind] | None) -> int:
     """How many entries there are in all, which costs a scan and is counted only when asked for."""
     return await ledger.count(Rows(opened.scope, question.filters, kinds))
+
+
+def resume(text: str, account_id: int, filters: Filters, kinds: frozenset[EntryKind] | None) -> int:
+    """The sequence at which a following is taken up again: the cursor is one that it gave, or one of a page of the same entries
+    in either order, live and not as of a point. Raises InvalidQuery."""
+    for newest_first in (True, False):
+        bound = cursor.binding("feed", account_id, None, filters, newest_first, sorted(kinds or ()))
+        with suppress(InvalidQuery):
+            match cursor.decode(text, bound, "after"):
+                case [int(sequence)] if sequence >= 0:
+                    return sequence
+    raise InvalidQuery("after", "is not a cursor of this gateway, or was given for other filters")
+
+
+def place(sequence: int, account_id: int, filters: Filters, kinds: frozenset[EntryKind] | None) -> str:
+    """The cursor with which a following is taken up again past that sequence; it also goes on a walk of pages, oldest first."""
+    return cursor.encode(cursor.binding("feed", account_id, None, filters, False, sorted(kinds or ())), [sequence])
 
 
 def _bound(opened: Opened, question: FeedQuestion, kinds: frozenset[EntryKind] | None) -> bytes:

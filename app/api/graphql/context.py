@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable
 from typing import Any, TypeAlias
 
 import strawberry
@@ -11,20 +11,39 @@ from graphql.pyutils import Path
 
 from app.api.services import Services
 from app.domain.account import Principal
+from app.domain.errors import Unauthenticated
+from app.live import Live
+from app.live.watch import Watch
 from app.reports.answer import AsOf, open_ledger
 from app.reports.report import Opened
 
+Admit: TypeAlias = Callable[[], Awaitable[Principal]]
+"""Looks again at who shows the token that the caller came with. Raises Unauthenticated once it is no longer good."""
+
 
 class Context:
-    """One for each HTTP request or subscription."""
+    """One for each operation, and for each event of a subscription as if it were one; see `renew`."""
 
-    def __init__(self, services: Services, principal: Principal, request_id: str) -> None:
+    def __init__(
+        self, services: Services, principal: Principal, request_id: str, live: Live | None = None, admit: Admit | None = None
+    ) -> None:
         self.services = services
         self.principal = principal
         self.request_id = request_id
+        self.live = live if live is not None else Live(services.store)
+        self._admit = admit
+        self.renew()
+
+    def renew(self) -> None:
+        """Forget what was opened and made, so that what is asked next is answered as of then."""
         self._opened: dict[AsOf, asyncio.Future[Opened]] = {}
         self._points: dict[str | int, AsOf] = {}
         self._made: dict[Hashable, Any] = {}
+
+    def watch(self) -> Watch:
+        """Looks from time to time whether the caller's token is still good."""
+        assert self._admit is not None, "a subscription is asked with a token"
+        return Watch(self._admit)
 
     async def open(self, as_of: AsOf = None, path: Path | None = None) -> Opened:
         """The caller's ledger as of that point: the same for every field of the operation that names the same point, so that
@@ -53,6 +72,24 @@ class Context:
         if key not in self._made:
             self._made[key] = make()
         return self._made[key]
+
+
+class Connected:
+    """Who is at the other end of a WebSocket: nobody, until the first message has brought a token."""
+
+    def __init__(self, services: Services, live: Live, request_id: str, connect: Callable[[Connected], Awaitable[None]]) -> None:
+        self.services = services
+        self.live = live
+        self.request_id = request_id
+        self.connect = connect
+        self.connection_params: dict[str, object] = {}
+        self.admit: Admit | None = None
+
+    async def operation(self) -> Context:
+        """What the next operation's resolvers share. Raises Unauthenticated once the token is no longer good."""
+        if self.admit is None:
+            raise Unauthenticated("send a token in the payload of connection_init")
+        return Context(self.services, await self.admit(), self.request_id, self.live, self.admit)
 
 
 def _root(path: Path) -> Path:

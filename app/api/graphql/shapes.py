@@ -49,6 +49,11 @@ def resolver(description: str, needs: Permission | None = None) -> Callable[[F],
     return cast(Callable[[F], F], strawberry.field(description=description, extensions=[Needs(needs)] if needs else []))
 
 
+def followed(description: str, needs: Permission) -> Callable[[F], F]:
+    """The same for subscriptions."""
+    return cast(Callable[[F], F], strawberry.subscription(description=description, extensions=[Needs(needs)]))
+
+
 def graphql_type(column: Column) -> Any:
     """The type of a present value of the column."""
     if column.json:

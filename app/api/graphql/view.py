@@ -6,6 +6,9 @@ decoded without floats, and every refusal has the shape of a GraphQL answer and 
 
 from __future__ import annotations
 
+from datetime import timedelta
+from functools import partial
+from json import JSONDecodeError
 from typing import Any
 
 import orjson
@@ -19,35 +22,61 @@ from strawberry.asgi import GraphQL
 from strawberry.http import GraphQLHTTPResponse, GraphQLRequestData
 from strawberry.http.parse_content_type import parse_content_type
 from strawberry.schema.exceptions import InvalidOperationTypeError
+from strawberry.subscriptions import GRAPHQL_SSE_PROTOCOL, GRAPHQL_TRANSPORT_WS_PROTOCOL
 from strawberry.types import ExecutionResult
 from strawberry.types.execution import PreExecutionError
+from strawberry.types.graphql import OperationType
+from strawberry.types.unset import UNSET, UnsetType
 
 from app.api.body import bounded, exact_json
 from app.api.errors import INTERNAL, INTERNAL_MESSAGE, code_for_status, headers_of, status_of
-from app.api.graphql.context import Context
+from app.api.graphql.context import Connected, Context
 from app.api.graphql.errors import facts_of, told
 from app.api.graphql.page import page
 from app.api.graphql.schema import schema
-from app.api.identity import authenticate
+from app.api.graphql.sockets import Socket, connect
+from app.api.identity import admitting
 from app.api.request_id import request_id
-from app.api.services import services_of
+from app.api.services import Services
 from app.domain.errors import GatewayError, InvalidBody
+from app.live import Live
 
 LARGEST_BODY = 1_048_576
 """Bytes that the body of one request may have."""
+_NO_STREAM = "Subscriptions are asked over a WebSocket, or with `Accept: text/event-stream`."
 JSON = "application/json"
 GRAPHQL_JSON = "application/graphql-response+json"
 
 _log = structlog.stdlib.get_logger("gateway.graphql")
 
 
-class View(GraphQL[Context, None]):
+class View(GraphQL[Any, None]):
     """The ASGI application at `/graphql`."""
 
-    def __init__(self) -> None:
-        super().__init__(schema, graphql_ide=None, subscription_protocols=())
+    graphql_transport_ws_handler_class = Socket
+
+    def __init__(self, services: Services) -> None:
+        super().__init__(
+            schema,
+            graphql_ide=None,
+            subscription_protocols=(GRAPHQL_TRANSPORT_WS_PROTOCOL, GRAPHQL_SSE_PROTOCOL),
+            connection_init_wait_timeout=timedelta(seconds=10),
+            allowed_origins=services.cors_origins,
+        )
+        self._services = services
+        self._live = Live(services.store)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await self._connected(WebSocket(scope, receive, send))
+        else:
+            await self._called(scope, receive, send)
+
+    async def _connected(self, socket: WebSocket) -> None:
+        connected = Connected(self._services, self._live, request_id(socket.scope), partial(connect, scope=socket.scope))
+        await self.run(socket, context=connected)
+
+    async def _called(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, bounded(receive, LARGEST_BODY))
         try:
             response = await self._answer(request)
@@ -67,12 +96,18 @@ class View(GraphQL[Context, None]):
     async def _answer(self, request: Request) -> Response:
         if request.method not in ("GET", "POST"):
             raise HTTPException(405, "GraphQL is asked with GET or POST.")
-        services = services_of(request.scope)
         if self.should_render_graphql_ide(request):
-            return await page(services)
-        principal = await authenticate(services, request.scope)
-        context = Context(services, principal, request_id(request.scope))
+            return await page(self._services)
+        admit = admitting(self._services, request.scope)
+        context = Context(self._services, await admit(), request_id(request.scope), self._live, admit)
         return await self.run(request, context=context)
+
+    async def on_ws_connect(self, context: Any) -> UnsetType | dict[str, object] | None:
+        """Let the caller at the other end of a WebSocket in. Raises ConnectionRejectionError."""
+        assert isinstance(context, Connected)
+        await context.connect(context)
+        acknowledged: UnsetType = UNSET
+        return acknowledged
 
     def should_render_graphql_ide(self, request: Any) -> bool:
         """Whether it is a browser that asks for the page; `*/*` is what programs send."""
@@ -81,6 +116,7 @@ class View(GraphQL[Context, None]):
 
     async def parse_http_body(self, request: AsyncHTTPRequestAdapter) -> GraphQLRequestData:
         """One operation. Raises InvalidBody, PayloadTooLarge, and HTTPException 415 for a body that is not JSON."""
+        streamed = self._get_stream_transport_from_headers(request.headers)
         if request.method == "GET":
             stated: Any = dict(request.query_params)
             for name in ("variables", "extensions"):
@@ -101,16 +137,31 @@ class View(GraphQL[Context, None]):
             variables=stated.get("variables"),
             operation_name=stated.get("operationName") or None,
             extensions=stated.get("extensions"),
+            protocol=streamed.protocol if streamed is not None else "http",
         )
 
     async def execute_single(self, *args: Any, **kwargs: Any) -> ExecutionResult:
-        """The result of one operation; a mutation that came with GET is refused as a matter of method."""
+        """The result of one operation. A mutation that came with GET is refused as a matter of method, a subscription without a
+        stream to answer with as one of media types."""
         try:
             return await super().execute_single(*args, **kwargs)
         except HTTPException as error:
             if isinstance(error.__cause__, InvalidOperationTypeError):
+                if error.__cause__.operation_type is OperationType.SUBSCRIPTION:
+                    raise HTTPException(406, _NO_STREAM) from error
                 raise HTTPException(405, "Mutations are sent with POST.") from error
             raise
+
+    def encode_json(self, data: object) -> str:
+        """A part of a stream, as text."""
+        return orjson.dumps(data).decode()
+
+    def decode_json(self, data: str | bytes) -> object:
+        """A message of a WebSocket, without floats. Raises JSONDecodeError, as the library expects."""
+        try:
+            return exact_json(data)
+        except InvalidBody as error:
+            raise JSONDecodeError(error.message, str(data), 0) from None
 
     async def get_sub_response(self, request: Request | WebSocket) -> Response:
         """What becomes the answer: its media type is settled here, and its status where the operation fails to begin."""
