@@ -10,6 +10,9 @@ from starlette.types import Message, Receive, Scope
 from app.domain.errors import InvalidBody, InvalidQuery, PayloadTooLarge
 from app.ledger.exact_json import Unreadable, read_json
 
+LARGEST_BODY = 1_048_576
+"""Bytes that the body of one GraphQL request may have, or one message of a WebSocket."""
+
 
 def bounded(receive: Receive, largest: int) -> Receive:
     """The same channel, which raises PayloadTooLarge as soon as a body has more than `largest` bytes."""

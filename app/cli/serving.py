@@ -47,6 +47,8 @@ def serve_command(
     """Serve GraphQL, REST and GraphiQL until interrupted."""
     import uvicorn  # not loaded by commands that serve nothing
 
+    from app.api.body import LARGEST_BODY
+
     settings = load(host=host, port=port)
     configure_logs(settings)
     listening = _listen(settings.host, settings.port)
@@ -78,6 +80,7 @@ def serve_command(
         server_header=False,
         proxy_headers=False,  # the gateway reads X-Forwarded-For itself, from trusted proxies only
         timeout_graceful_shutdown=10,
+        ws_max_size=LARGEST_BODY,
     )
     with suppress(KeyboardInterrupt):
         uvicorn.Server(config).run(sockets=[listening])

@@ -11,10 +11,10 @@ import pytest
 from fastapi import FastAPI
 from structlog.testing import capture_logs
 
+from app.api.body import LARGEST_BODY
 from app.api.errors import STATUSES
 from app.api.factory import create_app
 from app.api.graphql import page
-from app.api.graphql.view import LARGEST_BODY
 from app.api.services import Services
 from app.domain import errors
 from app.domain.account import Account, Permission

@@ -51,7 +51,7 @@ def test_a_linter_has_nothing_to_say_but_that_parts_of_answers_have_no_id(compla
     without_id = [each for each in complaints if each["rule"] == "@graphql-eslint/strict-id-in-types"]
     assert [each for each in complaints if each not in without_id] == []
     named = {each["message"].split('"')[1] for each in without_id}
-    roots = {"Query", "Mutation", "Subscription"}
+    roots = {"Query", "Mutation", "Live"}
     assert named == {name for name, each in OBJECTS.items() if OWN["Node"] not in each.interfaces} - roots - ROWS_OF_ENTRIES
 
 
@@ -72,6 +72,11 @@ def test_a_mutation_takes_one_input_of_its_own_and_answers_a_payload() -> None:
         assert isinstance(field.type, GraphQLObjectType), name
         assert OWN["Payload"] in field.type.interfaces, name
     assert not any("clientMutationId" in getattr(each, "fields", {}) for each in OWN.values())
+
+
+def test_whatever_can_be_followed_names_the_scope_that_it_needs() -> None:
+    (live,) = re.findall(r"^type Live \{\n(.*?)\n\}", sdl(), re.MULTILINE | re.DOTALL)
+    assert live.count("@requiresScopes(scopes: [[") == len(OBJECTS["Live"].fields)
 
 
 def test_errors_of_a_payload_are_typed() -> None:

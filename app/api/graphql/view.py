@@ -28,7 +28,7 @@ from strawberry.types.execution import PreExecutionError
 from strawberry.types.graphql import OperationType
 from strawberry.types.unset import UNSET, UnsetType
 
-from app.api.body import bounded, exact_json
+from app.api.body import LARGEST_BODY, bounded, exact_json
 from app.api.errors import INTERNAL, INTERNAL_MESSAGE, code_for_status, headers_of, status_of
 from app.api.graphql.context import Connected, Context
 from app.api.graphql.errors import facts_of, told
@@ -41,8 +41,6 @@ from app.api.services import Services
 from app.domain.errors import GatewayError, InvalidBody
 from app.live import Live
 
-LARGEST_BODY = 1_048_576
-"""Bytes that the body of one request may have."""
 _NO_STREAM = "Subscriptions are asked over a WebSocket, or with `Accept: text/event-stream`."
 JSON = "application/json"
 GRAPHQL_JSON = "application/graphql-response+json"
