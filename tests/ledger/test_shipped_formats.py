@@ -12,14 +12,15 @@ from app.ledger.chain import Prepared
 from app.ledger.commands import Rules
 from app.ledger.formats import NAMES, event_fields, named
 from app.ledger.formats.shipped import sample_of
-from app.ledger.intake import Item, kind_of, reader_for
+from app.ledger.intake import Item, Kind, kind_of, reader_for
 from app.ledger.translation import prepare_items
 from tests.events import START
 
 
 def items(name: str) -> list[Item]:
     file, data = sample_of(name)
-    reader = reader_for(kind_of(file, data))
+    usual = named(name).input
+    reader = reader_for(kind_of(file, data, None if usual is None else Kind(usual)))
     return [*reader.feed(data), *reader.finish()]
 
 
