@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import parse_qsl
 
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import Message, Receive, Scope
 
 from app.domain.errors import InvalidBody, InvalidQuery, PayloadTooLarge
@@ -27,6 +28,14 @@ def bounded(receive: Receive, largest: int) -> Receive:
         return message
 
     return receive_bounded
+
+
+async def whole_body(request: Request, largest: int) -> bytes:
+    """The bytes of a body. Raises PayloadTooLarge beyond `largest` of them, InvalidBody where the connection ends before it does."""
+    try:
+        return await Request(request.scope, bounded(request.receive, largest)).body()
+    except ClientDisconnect:
+        raise InvalidBody("the connection ended before the body did") from None
 
 
 def query_items(scope: Scope) -> list[tuple[str, str]]:

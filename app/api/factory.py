@@ -21,7 +21,7 @@ from app.api.graphql.view import View
 from app.api.head import Heads
 from app.api.request_id import HEADER, RequestIds
 from app.api.services import Services
-from app.api.vendors import reports_v1
+from app.api.vendors import reports_v1, usage_event
 from app.domain.errors import GatewayError
 from app.observability.metrics import Measured
 
@@ -51,6 +51,7 @@ def create_app(services: Services) -> FastAPI:
     app.include_router(health.router)
     app.include_router(recording.router)
     app.include_router(reports_v1.router)
+    app.include_router(usage_event.router)
     app.router.routes.append(Mount(STATIC_PATH, Bundle()))
     app.router.routes.append(Route("/", _welcome, include_in_schema=False))
     # The last one added is the outermost.

@@ -10,6 +10,8 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import Scope
 
+from app.access.sessions import Session
+from app.access.tokens import token_of
 from app.api.services import Services, services_of
 from app.domain.account import Principal
 from app.domain.errors import Unauthenticated
@@ -40,6 +42,23 @@ def admitting(services: Services, scope: Scope, token: str | None = None) -> Cal
 async def caller(request: Request) -> Principal:
     """The same as a FastAPI dependency: `principal: Annotated[Principal, Depends(caller)]`."""
     return await authenticate(services_of(request.scope), request.scope)
+
+
+async def authenticate_session(services: Services, scope: Scope, purpose: str) -> tuple[Principal, Session]:
+    """The caller who shows a session's token at the door of that name, and the session. Raises Unauthenticated."""
+    address = client_address(scope, services.trusted_proxies)
+    principal, session = await services.sessions.admit(
+        bearer_token(Headers(scope=scope)), purpose, address=address, at=services.rules.clock()
+    )
+    scope.setdefault("state", {})["principal"] = principal
+    return principal, session
+
+
+async def open_session(services: Services, scope: Scope, purpose: str, name: str, secret: str) -> tuple[str, Session]:
+    """A new session at that door for whoever shows a key's id and its secret. Raises Unauthenticated."""
+    principal = await services.doorkeeper.admit(token_of(name, secret), client_address(scope, services.trusted_proxies))
+    scope.setdefault("state", {})["principal"] = principal
+    return await services.sessions.open(purpose, principal, at=services.rules.clock())
 
 
 def bearer_token(headers: Headers) -> str:

@@ -23,13 +23,20 @@ from app.api.request_id import HEADER
 from app.domain.account import Permission
 
 PATH = "/api/v1/openapi.json"
-_SCHEME = "bearer"
+BEARER = "bearer"
+SESSION = "session"
+_SCHEMES = {
+    BEARER: "A key's token: `gwk_…`.",
+    SESSION: "The token of a session: a JWT, which the contract's own route gives for a key's id and secret.",
+}
 _WORDS = {
     "INVALID_QUERY": "A parameter is unknown or malformed.",
     "INVALID_JSON": "The body is not JSON, or carries an unknown field.",
     "UNAUTHORIZED": "The token is missing, malformed, unknown, expired, revoked, or not accepted from this address.",
     "TOKEN_SCOPE_DENIED": "The token lacks the scope that `detail` names.",
     "NOT_FOUND": "The account has no such thing.",
+    "ALREADY_CORRECTED": "The event was retracted, or another version of it stands.",
+    "EVENT_CONFLICT": "The sender's id was recorded before with other content.",
     "IDEMPOTENCY_CONFLICT": "The `Idempotency-Key` was used before with another body.",
     "EXPORT_NOT_READY": "The export has no file, or none yet.",
     "PAYLOAD_TOO_LARGE": "The body is too large.",
@@ -90,11 +97,16 @@ def _failure(status: int | str, codes: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def operation(*scopes: Permission, parameters: Sequence[Mapping[str, Any]] = (), **more: Any) -> dict[str, Any]:
-    """FastAPI's `openapi_extra`: the scopes that the operation requires, none for one that takes no token, and its parameters."""
+def operation(
+    *scopes: Permission, parameters: Sequence[Mapping[str, Any]] = (), scheme: str | None = None, **more: Any
+) -> dict[str, Any]:
+    """FastAPI's `openapi_extra`: the scopes that the operation requires, its parameters, and what kind of token it takes.
+
+    Without scopes it takes none, unless `scheme` says so.
+    """
     stated: dict[str, Any] = {"x-required-scopes": [each.value for each in scopes], **more}
-    if scopes:
-        stated["security"] = [{_SCHEME: []}]
+    if scopes or scheme:
+        stated["security"] = [{scheme or BEARER: []}]
     if parameters:
         stated["parameters"] = list(parameters)
     return stated
@@ -105,7 +117,9 @@ def document(app: FastAPI) -> dict[str, Any]:
     if app.openapi_schema is None:
         made = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
         parts = made.setdefault("components", {})
-        parts["securitySchemes"] = {_SCHEME: {"type": "http", "scheme": "bearer", "description": "A key's token: `gwk_…`."}}
+        parts["securitySchemes"] = {
+            name: {"type": "http", "scheme": "bearer", "description": told} for name, told in _SCHEMES.items()
+        }
         parts.setdefault("schemas", {})["Failure"] = _FAILURE
         for path in made["paths"].values():
             for each in path.values():

@@ -159,7 +159,8 @@ class Content:
         default=None, metadata=_fact("Additional data", "The sender's own keys and values, as one JSON object.")
     )
     record: str | None = field(
-        default=None, metadata=_fact("Record", "The whole catalogue record, of a catalogue entry, as one JSON object.")
+        default=None,
+        metadata=_fact("Record", "The catalogue record, the gateway's act, or usage's related document, as one JSON object."),
     )
     event: int | None = field(
         default=None,

@@ -15,7 +15,9 @@ from app.domain.instant import as_utc, format_instant, parse_instant
 from app.ledger.chain import prepare, seal
 from app.ledger.commands import Rules
 from app.ledger.events import DEFAULT_SOURCE
-from app.ports import Store, Transaction
+from app.ports import Ledger, Store, Transaction
+from app.question.records import Records
+from app.question.scope import Scope
 
 _LINKS = tuple(f"{kind}_id" for kind in LINKED_KINDS)
 _TEXTS = ("status", "type", "number", "parent_id", "currency", "entity_ref")
@@ -65,6 +67,16 @@ async def upsert(
         return after, entries[0]
 
     return await store.transact(account_id, body)
+
+
+async def id_of_name(store: Ledger, account_id: int, kind: RecordKind, name: str, *, field: str) -> str:
+    """The id of the account's record with exactly that name; raises InvalidEvent naming `field` where there is none, or several."""
+    check_text(name, field, longest=LONGEST_ID)
+    scope = Scope(account_id, (await store.head(account_id)).sequence)
+    found = await store.records(Records(scope, kind, name=name, limit=2))
+    if len(found) != 1:
+        raise InvalidEvent(field, f"names {'more than one' if found else 'no'} {kind}: {name}")
+    return found[0].id
 
 
 def _content(kind: RecordKind, record_id: str, merged: Mapping[str, Any], source: str, moment: datetime) -> Content:

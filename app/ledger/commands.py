@@ -156,12 +156,13 @@ async def amend(
     reason: str,
     actor: str | None = None,
     expected_version: int | None = None,
+    record: str | None = None,
 ) -> Amended:
     """Put another version in place of the event's standing one: a reversal and a replacement are appended.
 
-    `ref` is the event's ref, or the id of its standing entry; `changes` are event fields, None to take one away. Needs
-    `usage:write`. Raises NotFound, InvalidEvent, and AlreadyCorrected (retracted, not the standing version, or not
-    `expected_version`).
+    `ref` is the event's ref, or the id of its standing entry; `changes` are event fields, None to take one away; `record` is the
+    document that the new version belongs to, where it is another one (see `app.ledger.related`). Needs `usage:write`. Raises
+    NotFound, InvalidEvent, and AlreadyCorrected (retracted, not the standing version, or not `expected_version`).
     """
     for name in ("id", "source"):
         if name in changes:
@@ -170,7 +171,7 @@ async def amend(
         raise InvalidEvent("changes", "is empty: what should the event say instead?")
     if "actor" in changes:
         raise InvalidEvent("actor", "of a correction is whoever corrects; it is no change to the event")
-    return await _correct(store, principal, ref, changes, rules, reason, actor, expected_version)
+    return await _correct(store, principal, ref, changes, rules, reason, actor, expected_version, record)
 
 
 async def retract(
@@ -196,37 +197,56 @@ async def _correct(
     reason: str,
     actor: str | None,
     expected_version: int | None,
+    record: str | None = None,
 ) -> Amended:
     principal.require(Permission.USAGE_WRITE)
     account_id = principal.account.id
-    sequence = sequence_in(ref, account_id)
     if not reason.strip():
         raise InvalidEvent("reason", "is missing: a correction says why")
     check_text(reason, "reason", longest=LONGEST_TEXT)
     actor = check_text(actor, "actor", longest=LONGEST_TEXT) if actor else principal.actor
-    if sequence is None:
-        raise NotFound(f"no event {ref[:64]}")
 
     async def body(tx: Transaction) -> Amended:
         head = await tx.lock()
-        named = (await tx.entries([sequence])).get(sequence)
-        if named is None or named.kind is not EntryKind.USAGE or (ref.startswith("evt_") and named.event is not None):
-            raise NotFound(f"no event {ref}")
-        standing = standing_version(await tx.versions(named.event_sequence))
-        if standing is None:
-            raise AlreadyCorrected(f"{named.event_ref} was retracted")
-        if ref.startswith("act_") and standing.sequence != sequence:
-            raise AlreadyCorrected(f"{ref} is not the standing version of its event; {standing.id} is")
+        standing = await _standing(tx, account_id, ref)
         if expected_version is not None and standing.version != expected_version:
             raise AlreadyCorrected(f"{standing.event_ref} stands at version {standing.version}, not {expected_version}")
         contents = [_reversal(standing, reason, actor)]
         if changes is not None:
-            contents.append(_replacement(standing, changes, rules, reason, actor))
+            content = replacement(standing, changes, rules)
+            content.reason, content.actor = reason, actor
+            content.record = content.record if record is None else record
+            contents.append(content)
         entries = seal(account_id, [prepare(each) for each in contents], head, rules.clock())
         await tx.append(entries, [])
         return Amended(entries[0], entries[1] if changes is not None else None)
 
     return await store.transact(account_id, body)
+
+
+async def standing_entry(store: Store, account_id: int, ref: str) -> Entry:
+    """The standing version of the account's event with that ref, or whose standing entry has that id.
+
+    Raises NotFound, and AlreadyCorrected where it was retracted or the id is of an earlier version.
+    """
+
+    async def body(tx: Transaction) -> Entry:
+        return await _standing(tx, account_id, ref)
+
+    return await store.transact(account_id, body)
+
+
+async def _standing(tx: Transaction, account_id: int, ref: str) -> Entry:
+    sequence = sequence_in(ref, account_id)
+    named = None if sequence is None else (await tx.entries([sequence])).get(sequence)
+    if named is None or named.kind is not EntryKind.USAGE or (ref.startswith("evt_") and named.event is not None):
+        raise NotFound(f"no event {ref[:64]}")
+    standing = standing_version(await tx.versions(named.event_sequence))
+    if standing is None:
+        raise AlreadyCorrected(f"{named.event_ref} was retracted")
+    if ref.startswith("act_") and standing.sequence != sequence:
+        raise AlreadyCorrected(f"{ref} is not the standing version of its event; {standing.id} is")
+    return standing
 
 
 def standing_version(versions: Sequence[Entry]) -> Entry | None:
@@ -249,7 +269,11 @@ def _reversal(standing: Entry, reason: str, actor: str) -> Content:
     return content
 
 
-def _replacement(standing: Entry, changes: Mapping[str, Any], rules: Rules, reason: str, actor: str) -> Content:
+def replacement(standing: Entry, changes: Mapping[str, Any], rules: Rules) -> Content:
+    """What stands in the place of that version once the fields in `changes` are changed, without reason and actor.
+
+    The document that it belongs to stays, unless the change is about its customer, product or time. Raises InvalidEvent.
+    """
     stated = fields_of(standing)
     if "additional_data" in changes:
         stated["additional_data"] = None
@@ -259,7 +283,8 @@ def _replacement(standing: Entry, changes: Mapping[str, Any], rules: Rules, reas
     content = usage(stated | dict(changes), now=rules.clock(), max_future=rules.max_future, source=standing.source)
     if "additional_data" not in changes:
         content.additional_data = standing.additional_data
-    content.reason, content.actor = reason, actor
+    if all(getattr(content, name) == getattr(standing, name) for name in ("customer_id", "product_id", "occurred_at")):
+        content.record = standing.record
     content.event, content.version = standing.event_sequence, standing.version + 1
     content.correction, content.corrects = Correction.REPLACEMENT, standing.sequence
     return content

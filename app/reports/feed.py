@@ -43,7 +43,9 @@ COLUMNS: tuple[Column, ...] = (
         json=True,
     ),
     Column(
-        "record", "record", dict, True, "Record", "The catalogue record or the gateway's act that the entry carries.", json=True
+        *("record", "record", dict, True, "Record"),
+        "What the entry carries: the catalogue record, the gateway's act, or the document that usage belongs to.",
+        json=True,
     ),
     Column("erased", "erased", list, False, "Erased", "Names of the private texts that were erased on request."),
 )
