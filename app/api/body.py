@@ -31,7 +31,7 @@ def bounded(receive: Receive, largest: int) -> Receive:
 
 
 async def whole_body(request: Request, largest: int) -> bytes:
-    """The bytes of a body. Raises PayloadTooLarge beyond `largest` of them, InvalidBody where the connection ends before it does."""
+    """The bytes of a body. Raises PayloadTooLarge beyond `largest` of them, InvalidBody where the connection ends before."""
     try:
         return await Request(request.scope, bounded(request.receive, largest)).body()
     except ClientDisconnect:

@@ -70,7 +70,7 @@ async def upsert(
 
 
 async def id_of_name(store: Ledger, account_id: int, kind: RecordKind, name: str, *, field: str) -> str:
-    """The id of the account's record with exactly that name; raises InvalidEvent naming `field` where there is none, or several."""
+    """The id of the account's record with exactly that name; raises InvalidEvent naming `field` for none, or for several."""
     check_text(name, field, longest=LONGEST_ID)
     scope = Scope(account_id, (await store.head(account_id)).sequence)
     found = await store.records(Records(scope, kind, name=name, limit=2))

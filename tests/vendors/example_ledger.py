@@ -49,6 +49,31 @@ def _read(query: dict[str, Any], *missing: str) -> dict[str, dict[str, Any]]:
     return examples | ({"unknown": {"query": {missing[0]: "nobody"}}} if missing else {})
 
 
+_VERSION = {"Version": "V0"}
+_SENT = {
+    "timestamp": "2026-04-01T09:30:00Z",
+    "customer_ref": "cust_123",
+    "usage_product_ref": "prod_123",
+    "quantity": "12.5",
+    "additional_report_data": {"note": "first of the day"},
+    "validations": {"currency": "EUR"},
+}
+_PAYLOAD = {"occurred_at": "2026-04-01T09:31:00Z", "customer_id": "cust_123", "product_id": "prod_123", "quantity": "3"}
+LOGIN = {"api_key": "$api_key", "password": "$password"}
+
+
+def _session(example: dict[str, Any], **more: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The examples of a route for senders: one that is answered, one for each error, and `more`."""
+    example = {"header": _VERSION, **example}
+    return {
+        "answered": example,
+        "no_version": {**example, "header": {}, "status": 400},
+        "no_session": {**example, "status": 401},
+        "no_scope": {**example, "status": 403},
+        **{name: {"header": _VERSION, **each} for name, each in more.items()},
+    }
+
+
 REQUESTS: dict[str, dict[str, dict[str, Any]]] = {
     "health": {"answered": {}},
     "healthz": {"answered": {}},
@@ -79,6 +104,33 @@ REQUESTS: dict[str, dict[str, dict[str, Any]]] = {
         "no_token": {"body": [], "status": 401},
         "no_scope": {"body": [], "status": 403},
     },
+    "login": {
+        "answered": {"body": LOGIN},
+        "wrong": {"body": {**LOGIN, "password": "wrong"}},
+        "incomplete": {"body": {"api_key": "$api_key"}},
+    },
+    "logout": {
+        "answered": {"header": _VERSION},
+        "no_session": {"header": _VERSION, "status": 401},
+    },
+    "reportUsageEvent": _session(
+        {"body": _SENT}, other_currency={"body": {**_SENT, "validations": {"currency": "USD"}}}
+    ),
+    "reportFormattedUsageEvent": _session(
+        {"body": {"format_name": "default", "event": _PAYLOAD}},
+        unknown={"body": {"format_name": "nameless", "event": _PAYLOAD}},
+    ),
+    "updateUsageEvent": _session(
+        {"body": {"event_ref": "evt_1_8", **_SENT, "quantity": "12.25"}},
+        unknown={"body": {"event_ref": "evt_1_999", "quantity": "1"}},
+    ),
+    "updateFormattedUsageEvent": _session(
+        {"body": {"event_ref": "evt_1_9", "format_name": "default", "event": {**_PAYLOAD, "quantity": "4"}}},
+        unknown={"body": {"event_ref": "evt_1_999", "format_name": "default", "event": _PAYLOAD}},
+    ),
+    "deleteUsageEvent": _session(
+        {"path": {"event_ref": "evt_1_8"}}, unknown={"path": {"event_ref": "evt_1_999"}}
+    ),
     "createReportExport": {
         "minimal": {"body": {"report_kind": "usage-summary"}},
         "frozen": {

@@ -29,6 +29,13 @@ ROUTES = {
     ("GET", "/api/v1/reports/license-audit", "getLicenseAuditReport", ("report:read",)),
     ("GET", "/api/v1/reports/customer-summary", "getCustomerSummary", ("report:read",)),
     ("GET", "/api/v1/reports/subscription-settlement", "getSubscriptionSettlement", ("report:read",)),
+    ("POST", "/auth/login", "login", ()),
+    ("POST", "/auth/logout", "logout", ()),
+    ("POST", "/api/usage/event", "reportUsageEvent", ("usage:write",)),
+    ("POST", "/api/usage/event/formatted", "reportFormattedUsageEvent", ("usage:write",)),
+    ("POST", "/api/usage/event/update", "updateUsageEvent", ("usage:write",)),
+    ("POST", "/api/usage/event/formatted/update", "updateFormattedUsageEvent", ("usage:write",)),
+    ("DELETE", "/api/usage/event/{event_ref}", "deleteUsageEvent", ("usage:write",)),
     ("POST", "/api/v1/reports/exports", "createReportExport", ("report:export",)),
     ("GET", "/api/v1/reports/exports/{id}", "getReportExport", ("report:export",)),
     ("GET", "/api/v1/reports/exports/{id}/download", "downloadReportExport", ("report:export",)),
@@ -45,6 +52,14 @@ STATUSES = {
         frozenset({"200", "400", "401", "403", "404", "500", "503"}),
     ),
     "createReportExport": {"201", "400", "401", "403", "404", "409", "413", "422", "500", "503"},
+    "login": {"200", "400", "401", "413", "422", "500", "503"},
+    "logout": {"200", "400", "401", "500", "503"},
+    "reportUsageEvent": {"200", "400", "401", "403", "413", "422", "500", "503"},
+    **dict.fromkeys(
+        ("reportFormattedUsageEvent", "updateUsageEvent", "updateFormattedUsageEvent"),
+        frozenset({"200", "400", "401", "403", "404", "409", "413", "422", "500", "503"}),
+    ),
+    "deleteUsageEvent": {"200", "400", "401", "403", "404", "409", "500", "503"},
     "downloadReportExport": {"200", "400", "401", "403", "404", "409", "500", "503"},
 }
 
@@ -98,9 +113,16 @@ def test_every_status_that_can_occur_is_documented(document: dict[str, Any]) -> 
 
 
 def test_operations_that_take_a_token_say_so(document: dict[str, Any]) -> None:
-    assert document["components"]["securitySchemes"]["bearer"]["scheme"] == "bearer"
-    for each in operations(document).values():
-        assert each.get("security") == ([{"bearer": []}] if each["x-required-scopes"] else None)
+    assert {name: each["scheme"] for name, each in document["components"]["securitySchemes"].items()} == {
+        "bearer": "bearer",
+        "session": "bearer",
+    }
+    for path, item in document["paths"].items():
+        for each in item.values():
+            if path == "/auth/logout" or path.startswith("/api/usage/event"):
+                assert each["security"] == [{"session": []}]
+            else:
+                assert each.get("security") == ([{"bearer": []}] if each["x-required-scopes"] else None)
 
 
 def test_every_json_answer_has_a_schema(document: dict[str, Any]) -> None:

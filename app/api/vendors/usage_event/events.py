@@ -20,7 +20,8 @@ from app.domain.entry import Entry
 from app.domain.errors import EventConflict, InvalidEvent, NotFound
 from app.ledger.commands import retract
 from app.ledger.events import DEFAULT_SOURCE
-from app.ledger.formats import Format, event_fields as fields_in, located
+from app.ledger.formats import Format, located
+from app.ledger.formats import event_fields as fields_in
 from app.ledger.outcome import Outcome, Status
 from app.ledger.own_formats import find
 from app.ledger.related import amend_related, record_related
@@ -170,7 +171,7 @@ async def _in_words(call: Awaitable[Any], in_their_words: Callable[[InvalidEvent
 
 
 async def _format(services: Services, principal: Principal, body: dict[str, Any]) -> Format:
-    """The format that the body names: by ref, else by name. People's names for formats are taken too: `My Format` is `my-format`."""
+    """The format that the body means, by ref or else by name; a name as people write it too: `My Format` is `my-format`."""
     ref = text(body, "format_ref")
     name = ref or needed(body, "format_name")
     try:
