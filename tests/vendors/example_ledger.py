@@ -59,7 +59,9 @@ _SENT = {
     "validations": {"currency": "EUR"},
 }
 _PAYLOAD = {"occurred_at": "2026-04-01T09:31:00Z", "customer_id": "cust_123", "product_id": "prod_123", "quantity": "3"}
-LOGIN = {"api_key": "$api_key", "password": "$password"}
+LOGIN = {"api_key": KEY_ID, "password": "wl5Y0hN1ExampleExampleExampleExampleExample"}
+"""In its place a key's real id and secret are sent."""
+SESSION_TOKEN = "eyJhbGciOiJIUzI1NiIsImtpZCI6IjEifQ.eyJzdWIiOiJrM3kyZXhhbXBsZWFiY2RlIn0.signature"
 
 
 def _session(example: dict[str, Any], **more: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -104,33 +106,6 @@ REQUESTS: dict[str, dict[str, dict[str, Any]]] = {
         "no_token": {"body": [], "status": 401},
         "no_scope": {"body": [], "status": 403},
     },
-    "login": {
-        "answered": {"body": LOGIN},
-        "wrong": {"body": {**LOGIN, "password": "wrong"}},
-        "incomplete": {"body": {"api_key": "$api_key"}},
-    },
-    "logout": {
-        "answered": {"header": _VERSION},
-        "no_session": {"header": _VERSION, "status": 401},
-    },
-    "reportUsageEvent": _session(
-        {"body": _SENT}, other_currency={"body": {**_SENT, "validations": {"currency": "USD"}}}
-    ),
-    "reportFormattedUsageEvent": _session(
-        {"body": {"format_name": "default", "event": _PAYLOAD}},
-        unknown={"body": {"format_name": "nameless", "event": _PAYLOAD}},
-    ),
-    "updateUsageEvent": _session(
-        {"body": {"event_ref": "evt_1_8", **_SENT, "quantity": "12.25"}},
-        unknown={"body": {"event_ref": "evt_1_999", "quantity": "1"}},
-    ),
-    "updateFormattedUsageEvent": _session(
-        {"body": {"event_ref": "evt_1_9", "format_name": "default", "event": {**_PAYLOAD, "quantity": "4"}}},
-        unknown={"body": {"event_ref": "evt_1_999", "format_name": "default", "event": _PAYLOAD}},
-    ),
-    "deleteUsageEvent": _session(
-        {"path": {"event_ref": "evt_1_8"}}, unknown={"path": {"event_ref": "evt_1_999"}}
-    ),
     "createReportExport": {
         "minimal": {"body": {"report_kind": "usage-summary"}},
         "frozen": {
@@ -159,6 +134,29 @@ REQUESTS: dict[str, dict[str, dict[str, Any]]] = {
         "no_token": {"path": {"id": EXPORT_ID}, "status": 401},
         "no_scope": {"path": {"id": EXPORT_ID}, "status": 403},
     },
+    "login": {
+        "answered": {"body": LOGIN},
+        "wrong": {"body": {**LOGIN, "password": "wrong"}},
+        "incomplete": {"body": {"api_key": KEY_ID}},
+    },
+    "logout": {
+        "answered": {"header": _VERSION},
+        "no_session": {"header": _VERSION, "status": 401},
+    },
+    "reportUsageEvent": _session({"body": _SENT}, other_currency={"body": {**_SENT, "validations": {"currency": "USD"}}}),
+    "reportFormattedUsageEvent": _session(
+        {"body": {"format_name": "default", "event": _PAYLOAD}},
+        unknown={"body": {"format_name": "nameless", "event": _PAYLOAD}},
+    ),
+    "updateUsageEvent": _session(
+        {"body": {"event_ref": "evt_1_10", **_SENT, "quantity": "12.25"}},
+        unknown={"body": {"event_ref": "evt_1_999", "quantity": "1"}},
+    ),
+    "updateFormattedUsageEvent": _session(
+        {"body": {"event_ref": "evt_1_11", "format_name": "default", "event": {**_PAYLOAD, "quantity": "4"}}},
+        unknown={"body": {"event_ref": "evt_1_999", "format_name": "default", "event": _PAYLOAD}},
+    ),
+    "deleteUsageEvent": _session({"path": {"event_ref": "evt_1_10"}}, unknown={"path": {"event_ref": "evt_1_999"}}),
 }
 """By operation and name, in the order in which they are asked. `status` is stated where it is the caller that decides it."""
 
@@ -169,17 +167,20 @@ class Example:
 
     served: Served
     account: Account
-    operations: dict[str, tuple[str, str]]
+    operations: dict[str, tuple[str, str, bool]]
+    """Of each operation its method, its path, and whether it takes a session's token."""
     export_id: str = EXPORT_ID
 
     def ask(self, operation: str, example: dict[str, Any]) -> dict[str, Any]:
         """The example with the status and the answer that it gets, ids and instants put in place of those that are random."""
-        method, path = self.operations[operation]
+        method, path, in_session = self.operations[operation]
         for name, value in example.get("path", {}).items():
             path = path.replace(f"{{{name}}}", self.export_id if value == EXPORT_ID else value)
         scope = CALLS.get(str(example.get("status")), Permission.ADMIN)
         token = None if scope is None else self.served.token(self.account, scope)
-        sent = {"json": example["body"]} if "body" in example else {}
+        if token is not None and in_session:
+            token = self._session(token)
+        sent = {"json": self._with_key(example["body"])} if "body" in example else {}
         with self.served.client(token) as client:
             response = client.request(
                 method,
@@ -193,8 +194,22 @@ class Example:
             self.export_id = made[0]
         answer = response.text.replace(self.export_id, EXPORT_ID)
         answer = re.sub(r"key [a-z2-7]{16}", f"key {KEY_ID}", answer)
-        told = orjson.loads(re.sub(r'"timestamp":"[^"]+"', f'"timestamp":"{TIMESTAMP}"', answer))
+        answer = re.sub(r"\beyJ[\w-]+\.[\w-]+\.[\w-]+", SESSION_TOKEN, answer)
+        told = orjson.loads(re.sub(r'("request_id":"[^"]+","timestamp":)"[^"]+"', rf'\1"{TIMESTAMP}"', answer))
         return {**example, "status": response.status_code, "answer": told}
+
+    def _session(self, token: str) -> str:
+        with self.served.client() as client:
+            opened = client.post("/auth/login", json=dict(zip(LOGIN, token.split("_", 2)[1:], strict=True)))
+        assert opened.status_code == 200, opened.text
+        return str(opened.json())
+
+    def _with_key(self, body: Any) -> Any:
+        """The body, with a real key's id and secret where it has those of the example."""
+        if not isinstance(body, dict) or body.get("api_key") != KEY_ID:
+            return body
+        real = dict(zip(LOGIN, self.served.token(self.account, Permission.ADMIN).split("_", 2)[1:], strict=True))
+        return {name: real[name] if value == LOGIN[name] else value for name, value in body.items()}
 
 
 @contextmanager
@@ -215,9 +230,16 @@ def example_gateway(folder: Path) -> Iterator[Example]:
             {**used, "id": "call-3", "occurred_at": at(-5), "feature_code": "exports", "unit": "GB", "charge": "0.1"},
         ]
         served.run(record(store, principal, events, rules=rules))
+        invoice = {"type": "invoice", "number": "US-INV-1234", "status": "open", "currency": "EUR"}
+        invoice |= {"customer_id": "cust_123", "product_id": "prod_123"}
+        served.run(upsert(store, principal, RecordKind.DOCUMENT, "inv_123", invoice, rules=rules))
         with served.client() as client:
             paths = client.get("/api/v1/openapi.json").json()["paths"]
-        operations = {each["operationId"]: (method, path) for path, item in paths.items() for method, each in item.items()}
+        operations = {
+            each["operationId"]: (method, path, each.get("security") == [{"session": []}])
+            for path, item in paths.items()
+            for method, each in item.items()
+        }
         yield Example(served, account, operations)
 
 

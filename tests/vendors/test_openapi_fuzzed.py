@@ -18,7 +18,7 @@ from tests.vendors.fuzzing.run import run
 from tests.vendors.served import Served, serving
 from tests.vendors.world import fill
 
-LONG = "listActivities|listUsageLedger|createReportExport"
+LONG = "listActivities|listUsageLedger|createReportExport|updateUsageEvent|updateFormattedUsageEvent"
 """Operations with so many edges that they are left to `scripts/prove`, apart from random values."""
 RUNS = {
     "examples, and calls that follow from one another": (80, ("--phases", "examples,stateful", "--max-examples", "5")),

@@ -358,7 +358,11 @@ def test_a_formatted_event_with_a_senders_id_counts_once(sender: Sender) -> None
         ({"format_name": "nested-meter", "event": {"when": "06.02.2024 12:37"}}, 422, "who.customer: is missing"),
         ({"format_name": "nested-meter", "event": PAYLOAD | {"when": "now"}}, 422, "when: does not fit the layout"),
         ({"format_name": "nested-meter", "event": PAYLOAD | {"amount": "many"}}, 422, "amount: is not a decimal number"),
-        ({"format_name": "default", "event": DEFAULT_EVENT | {"colour": "red"}}, 422, "colour: is not known to the format default"),
+        (
+            {"format_name": "default", "event": DEFAULT_EVENT | {"colour": "red"}},
+            422,
+            "colour: is not known to the format default",
+        ),
     ],
 )
 def test_a_payload_that_does_not_fit_is_refused_with_the_path_and_the_reason(
