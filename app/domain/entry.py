@@ -8,6 +8,7 @@ hash, so the lock is short. Personal and free texts enter the canonical bytes ve
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from decimal import Decimal
@@ -206,6 +207,33 @@ _STATED_FIELDS = tuple(each.name for each in fields(Content) if each.name not in
 # All at once, since every event that is recorded or verified passes here.
 _stated_values = attrgetter(*_STATED_FIELDS)
 _private_values = attrgetter(*PRIVATE_FIELDS)
+
+
+_BEHIND: dict[str, frozenset[str]] = {each.name: frozenset({each.name}) for each in fields(Content)} | {
+    "account_id": frozenset({"account_id"}),
+    "sequence": frozenset({"sequence"}),
+    "recorded_at": frozenset({"recorded_at"}),
+    "id": frozenset({"account_id", "sequence"}),
+    "event_ref": frozenset({"account_id", "sequence", "event"}),
+    "event_sequence": frozenset({"sequence", "event"}),
+    "corrects_id": frozenset({"account_id", "corrects"}),
+    "sign": frozenset({"correction"}),
+    "erased": frozenset({"veil"}),
+    "content_digest_hex": frozenset({"content_digest"}),
+    "leaf_hex": frozenset({"leaf"}),
+    "chain_hex": frozenset({"chain"}),
+}
+
+
+def fields_behind(attributes: Iterable[str]) -> frozenset[str] | None:
+    """The fields of an entry that these of its attributes are told from; None where one of them may need any."""
+    found: set[str] = set()
+    for each in attributes:
+        behind = _BEHIND.get(each)
+        if behind is None:
+            return None
+        found |= behind
+    return frozenset(found)
 
 
 def leaf(sequence: int, recorded_at: datetime, content_digest: bytes) -> bytes:

@@ -29,3 +29,6 @@ class Rows:
     below: int | None = None
     limit: int | None = None
     """None for all, which only a stream may ask."""
+    fields: frozenset[str] | None = None
+    """The entry's fields that are read of what is found, see `app.domain.entry.fields_behind`. Others may be left unset, and
+    touching one then fails; None for all of them."""

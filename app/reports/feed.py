@@ -61,9 +61,17 @@ class FeedQuestion:
 
 
 async def page(
-    ledger: Ledger, opened: Opened, question: FeedQuestion, request: PageRequest, kinds: frozenset[EntryKind] | None
+    ledger: Ledger,
+    opened: Opened,
+    question: FeedQuestion,
+    request: PageRequest,
+    kinds: frozenset[EntryKind] | None,
+    fields: frozenset[str] | None = None,
 ) -> Page[Entry]:
-    """One page of entries. Cursors hold the entry's sequence, which never changes and which nothing is inserted below."""
+    """One page of entries. Cursors hold the entry's sequence, which never changes and which nothing is inserted below.
+
+    Where `fields` names the entry's fields that are told, only these are read.
+    """
     bound = _bound(opened, question, kinds)
     size = request.size()
     after = _sequence(request.after, bound, "after")
@@ -79,6 +87,7 @@ async def page(
             above=above,
             below=below,
             limit=size + 1,
+            fields=fields,
         )
     )
     more = len(rows) > size

@@ -25,6 +25,7 @@ from app.api.graphql.inputs import AsOfInput, UsageFilters, filters_of, group_or
 from app.api.graphql.node import Node
 from app.api.graphql.nodes import MOST_NODES, Account, ApiKey, Entry, account_node, key_node, load
 from app.api.graphql.scopes import Needs
+from app.api.graphql.selection import entry_fields
 from app.api.graphql.shapes import resolver
 from app.api.graphql.summary import UsageSummary
 from app.domain.account import Permission
@@ -152,5 +153,5 @@ async def _feed(
     opened = await info.context.open(point_of(as_of), info.path)
     question = FeedQuestion(filters_of(filters), order is FeedOrder.NEWEST_FIRST)
     store = info.context.services.store
-    page = await feed.page(store, opened, question, request, kinds)
+    page = await feed.page(store, opened, question, request, kinds, entry_fields(info))
     return connection(page, opened, partial(feed.count, store, opened, question, kinds))

@@ -27,7 +27,7 @@ from app.storage.sql.conditions import EVENT, NARROW, SEQUENCE, Shape, gathering
 from app.storage.sql.dialect import Statement
 from app.storage.sql.extras import ExtraReads
 from app.storage.sql.mapping import Mapping
-from app.storage.sql.reads import EVERYTHING
+from app.storage.sql.reads import EVERYTHING, EntryRead
 from app.storage.sql.records import RecordReads, record_arguments, record_shape
 from app.storage.sql.writes import Writes, nodes_asked
 
@@ -86,22 +86,22 @@ class PostgresLedger:
         limit = EVERYTHING if question.limit is None else question.limit
         values = self._values(question)
         found: list[Entry] = []
-        for statement, window in self._steps(question, await self._windows(question)):
+        for read, window in self._steps(question, await self._windows(question)):
             if len(found) >= limit:
                 break
-            found += await self._entries(statement, values | window.values() | {"limit": limit - len(found)})
+            found += await self._entries(read, values | window.values() | {"limit": limit - len(found)})
         return found
 
     async def stream(self, question: Rows) -> AsyncIterator[list[Entry]]:
         shape = shape_of(question.filters, question.kinds, question.corrections_only)
-        statement = self._reads.walk(shape, ordered_lead(shape) or SEQUENCE, question.descending)
+        read = self._reads.walk(shape, ordered_lead(shape) or SEQUENCE, question.descending, question.fields)
         left = EVERYTHING if question.limit is None else question.limit
         values = self._values(question)
         for piece in pieces(await self._windows(question), PIECE, descending=question.descending):
             values |= piece.values()
             while left > 0 and values["above"] < values["upto"]:
                 values["limit"] = min(BATCH, left)
-                batch = await self._entries(statement, values)
+                batch = await self._entries(read, values)
                 if batch:
                     yield batch
                 left -= len(batch)
@@ -165,7 +165,7 @@ class PostgresLedger:
                 rows += await self._readers.fetch(statement, values | window.values())
         return rows
 
-    def _steps(self, question: Rows, windows: list[Window]) -> Iterator[tuple[Statement, Window]]:
+    def _steps(self, question: Rows, windows: list[Window]) -> Iterator[tuple[EntryRead, Window]]:
         """What is asked one after another, until a page is full."""
         if not windows:
             return
@@ -173,11 +173,12 @@ class PostgresLedger:
         shape = shape_of(question.filters, question.kinds, question.corrections_only)
         lead = ordered_lead(shape)
         if lead is not None or shape.bare:
-            walk = rest = self._reads.walk(shape, lead or SEQUENCE, descending)
+            walk = rest = self._reads.walk(shape, lead or SEQUENCE, descending, question.fields)
             near = next(pieces(windows, PIECE, descending=descending))
         else:
             # Nothing has them in order. Most pages are full after a glance; for the others all that fit are found and sorted.
-            walk, rest = self._reads.walk(shape, SEQUENCE, descending), self._reads.gather(shape, descending)
+            walk = self._reads.walk(shape, SEQUENCE, descending, question.fields)
+            rest = self._reads.gather(shape, descending, question.fields)
             near = next(pieces(windows, GLANCE, descending=descending))
             edge = max(near.above, near.upto - GLANCE) if descending else min(near.upto, near.above + GLANCE)
             near = replace(near, above=edge) if descending else replace(near, upto=edge)
@@ -198,8 +199,8 @@ class PostgresLedger:
     async def _timeline(self, account_id: int, upto: int) -> Timeline:
         return await self._months.known(account_id, upto, self._readers.ask)
 
-    async def _entries(self, statement: Statement, values: dict[str, Any]) -> list[Entry]:
-        return [self._mapping.entry(row) for row in await self._readers.fetch(statement, values)]
+    async def _entries(self, read: EntryRead, values: dict[str, Any]) -> list[Entry]:
+        return [read.entry(row) for row in await self._readers.fetch(read.statement, values)]
 
     async def _counted(self, question: Rows, shape: Shape, windows: list[Window]) -> int:
         statement, values = self._reads.count(shape), self._values(question)

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, Select, bindparam, func, select
 
+from app.domain.entry import Entry
 from app.storage.sql.conditions import OCCURRED_AT, SEQUENCE, Shape, conditions, gathering_lead
 from app.storage.sql.dialect import Dialect, Statement, compile_statement
 from app.storage.sql.mapping import Mapping
+from app.storage.sql.partial import Part, part
 
 EVERYTHING = 2**62
 """A limit that is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class EntryRead:
+    """A statement for entries, and what makes an entry of a row of its answer."""
+
+    statement: Statement
+    entry: Callable[[Sequence[Any]], Entry]
 
 
 class Reads:
@@ -20,7 +32,8 @@ class Reads:
 
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
-        self._columns = Mapping(dialect).entry_columns
+        mapping = Mapping(dialect)
+        self._whole = Part(mapping.entry_columns, mapping.entry)
         # Bounded, since shapes are the callers' choice.
         self.walk = lru_cache(maxsize=512)(self._walk)
         self.gather = lru_cache(maxsize=256)(self._gather)
@@ -40,12 +53,15 @@ class Reads:
             .limit(1)
         )
 
-    def _walk(self, shape: Shape, lead: str, descending: bool) -> Statement:
+    def _walk(self, shape: Shape, lead: str, descending: bool, fields: frozenset[str] | None = None) -> EntryRead:
         """Entries in sequence order, along an index that has them in that order."""
-        return self._compiled(self._ordered(self._rows().where(*conditions(self._dialect, shape, lead)), descending))
+        read = self._part(fields)
+        rows = self._rows(read).where(*conditions(self._dialect, shape, lead))
+        return EntryRead(self._compiled(self._ordered(rows, descending)), read.entry)
 
-    def _gather(self, shape: Shape, descending: bool) -> Statement:
+    def _gather(self, shape: Shape, descending: bool, fields: frozenset[str] | None = None) -> EntryRead:
         """Entries in sequence order, by finding all and sorting their sequences before any row of the answer is read."""
+        read = self._part(fields)
         entries = self._dialect.entries
         lead = gathering_lead(shape)
         if lead == OCCURRED_AT and descending and not shape.start:
@@ -55,8 +71,9 @@ class Reads:
         order = entries.c.sequence if lead == SEQUENCE else self._dialect.unindexed(entries.c.sequence)
         sequences = self._ordered(found, descending, order).correlate(None)
         own = (entries.c.account_id == bindparam("account_id"), *self._dialect.bounds())
-        rows = self._rows().where(*own, entries.c.sequence.in_(sequences))
-        return self._compiled(rows.order_by(entries.c.sequence.desc() if descending else entries.c.sequence))
+        rows = self._rows(read).where(*own, entries.c.sequence.in_(sequences))
+        ordered = rows.order_by(entries.c.sequence.desc() if descending else entries.c.sequence)
+        return EntryRead(self._compiled(ordered), read.entry)
 
     def _count(self, shape: Shape) -> Statement:
         """How many entries."""
@@ -81,8 +98,11 @@ class Reads:
         ends = select(func.min(sequence), func.max(sequence))
         return self._compiled(ends.where(*conditions(self._dialect, Shape((), None, start, end), OCCURRED_AT)))
 
-    def _rows(self) -> Select[Any]:
-        return select(*(self._dialect.entries.c[name] for name in self._columns))
+    def _part(self, fields: frozenset[str] | None) -> Part:
+        return self._whole if fields is None else part(self._dialect, fields)
+
+    def _rows(self, read: Part) -> Select[Any]:
+        return select(*(self._dialect.entries.c[name] for name in read.columns))
 
     def _ordered(self, rows: Select[Any], descending: bool, order: ColumnElement[Any] | None = None) -> Select[Any]:
         sequence = self._dialect.entries.c.sequence if order is None else order

@@ -22,7 +22,7 @@ from app.storage.sql.conditions import EVENT, NARROW, SEQUENCE, gathering_lead, 
 from app.storage.sql.dialect import Statement
 from app.storage.sql.extras import ExtraReads
 from app.storage.sql.mapping import Mapping
-from app.storage.sql.reads import EVERYTHING, Reads
+from app.storage.sql.reads import EVERYTHING, EntryRead, Reads
 from app.storage.sql.records import RecordReads, record_arguments, record_shape
 from app.storage.sql.writes import Writes, nodes_asked
 from app.storage.sqlite.dialect import SqliteDialect
@@ -73,17 +73,17 @@ class SqliteLedger:
         values = self._values(question) | {"above": above, "upto": upto, "limit": limit}
         lead = ordered_lead(shape)
         if lead is not None or shape.bare:
-            return await self._entries(self._reads.walk(shape, lead or SEQUENCE, question.descending), values)
+            return await self._entries(self._reads.walk(shape, lead or SEQUENCE, question.descending, question.fields), values)
         # Nothing has them in order. Most pages are full after a glance; for the others all are found, and the page's rows read.
         if gathering_lead(shape) in (*NARROW, EVENT):
-            return await self._entries(self._reads.gather(shape, question.descending), values)
+            return await self._entries(self._reads.gather(shape, question.descending, question.fields), values)
         edge = max(above, upto - GLANCE) if question.descending else min(upto, above + GLANCE)
         glanced = {"above": edge} if question.descending else {"upto": edge}
-        found = await self._entries(self._reads.walk(shape, SEQUENCE, question.descending), values | glanced)
+        found = await self._entries(self._reads.walk(shape, SEQUENCE, question.descending, question.fields), values | glanced)
         rest = {"upto": edge} if question.descending else {"above": edge}
         if len(found) < limit and above < edge < upto:
             rest["limit"] = limit - len(found)
-            found += await self._entries(self._reads.gather(shape, question.descending), values | rest)
+            found += await self._entries(self._reads.gather(shape, question.descending, question.fields), values | rest)
         return found
 
     async def stream(self, question: Rows) -> AsyncIterator[list[Entry]]:
@@ -101,10 +101,10 @@ class SqliteLedger:
             if low is None:
                 return
             values |= {"above": max(above, low - 1), "upto": min(upto, high)}
-        statement = self._reads.walk(shape, lead or SEQUENCE, question.descending)
+        read = self._reads.walk(shape, lead or SEQUENCE, question.descending, question.fields)
         while left > 0 and values["above"] < values["upto"]:
             values["limit"] = min(BATCH, left)
-            batch = await self._entries(statement, values)
+            batch = await self._entries(read, values)
             if batch:
                 yield batch
             if len(batch) < values["limit"]:
@@ -161,8 +161,8 @@ class SqliteLedger:
             rows += await self._readers.fetch(statement, values)
         return rows
 
-    async def _entries(self, statement: Statement, values: dict[str, Any]) -> list[Entry]:
-        return [self._mapping.entry(row) for row in await self._readers.fetch(statement, values)]
+    async def _entries(self, read: EntryRead, values: dict[str, Any]) -> list[Entry]:
+        return [read.entry(row) for row in await self._readers.fetch(read.statement, values)]
 
     def _values(self, question: Rows) -> dict[str, Any]:
         return {"account_id": question.scope.account_id} | values_of(question.filters, self._dialect)

@@ -21,7 +21,7 @@ from app.api.vendors.reports_v1.asking import Asked, read
 from app.api.vendors.reports_v1.parameters import described
 from app.api.vendors.reports_v1.vocabulary import FEEDS, SUMMARIES, ReadRoute
 from app.domain.account import Permission, Principal
-from app.domain.entry import EntryKind
+from app.domain.entry import EntryKind, fields_behind
 from app.domain.errors import InvalidQuery
 from app.domain.instant import format_instant
 from app.question.rows import Rows
@@ -42,10 +42,18 @@ _KINDS: dict[str, frozenset[EntryKind] | None] = {
 
 def _feed(report: Report, route: ReadRoute) -> _Endpoint:
     section = report.sections[0]
+    told_of_entries = fields_behind(each.attribute for each in section.columns)
 
     async def endpoint(request: Request, principal: _Caller) -> Response:
         asked, opened = await _open(request, principal, route)
-        rows = Rows(opened.scope, asked.parameters.filters, _KINDS[report.name], below=asked.cursor, limit=asked.limit + 1)
+        rows = Rows(
+            opened.scope,
+            asked.parameters.filters,
+            _KINDS[report.name],
+            below=asked.cursor,
+            limit=asked.limit + 1,
+            fields=told_of_entries,
+        )
         found = await services_of(request.scope).store.rows(rows)
         more, found = len(found) > asked.limit, found[: asked.limit]
         return success(
