@@ -5,9 +5,13 @@ from __future__ import annotations
 import re
 from datetime import UTC, date, datetime, timedelta
 
+import orjson
+
 from app.domain.errors import InvalidEvent, InvalidInput
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_UTC = orjson.OPT_UTC_Z | orjson.OPT_NAIVE_UTC
+_WITH_MICROSECONDS = len('"2026-04-01T00:00:00.000001Z"')
 _MICROSECOND = timedelta(microseconds=1)
 _RFC3339 = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?(?:([Zz])|([+-])(\d\d):?(\d\d))?", re.ASCII
@@ -76,8 +80,9 @@ def as_utc(moment: datetime, field: str, *, error: type[InvalidInput] = InvalidE
 
 def format_instant(moment: datetime) -> str:
     """RFC 3339, UTC, always six digits of microseconds: `2026-04-01T00:00:00.000000Z`."""
-    # Without its zone a datetime is written more than twice as fast.
-    return moment.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+    # Every page and every digest has these by the hundred, and this takes half the time of `isoformat`.
+    text = orjson.dumps(moment, None, _UTC)
+    return text[1:-1].decode() if len(text) == _WITH_MICROSECONDS else f"{text[1:-2].decode()}.000000Z"
 
 
 def to_micros(moment: datetime) -> int:

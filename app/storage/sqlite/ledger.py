@@ -50,7 +50,7 @@ class SqliteLedger:
 
     async def head(self, account_id: int) -> Head:
         """Raises NotFound for an account that does not exist."""
-        rows = await self._readers.fetch(self._writes.head, {"account_id": account_id})
+        rows = await self._readers.glance(self._writes.head, {"account_id": account_id})
         if not rows:
             raise NotFound(f"no account {account_id}")
         return self._mapping.head(rows[0])
