@@ -20,12 +20,9 @@ import uvicorn
 from fastapi import FastAPI, Request
 from starlette.responses import Response
 
-from app.access.doorkeeper import Doorkeeper
-from app.access.links import Links
 from app.api.identity import authenticate
 from app.api.request_id import RequestIds
-from app.api.services import Services
-from app.bootstrap import configure_logs, open_artifacts, open_store, rules_of
+from app.bootstrap import configure_logs, opened_services
 from app.domain.entry import Veil
 from app.observability.metrics import Measured
 from app.settings import load
@@ -184,22 +181,13 @@ def create() -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        store = await open_store(settings)
-        app.state.services = Services(
-            store=store,
-            files=await open_artifacts(settings),
-            doorkeeper=Doorkeeper(store),
-            links=Links(store, None),
-            rules=rules_of(settings),
-            public_url=settings.url(),
-            version="0",
-        )
-        if settings.embedded:
-            app.state.rows = Sqlite(settings.database_path)
-        else:
-            app.state.rows = Postgres(await asyncpg.create_pool(settings.database_url, min_size=4, max_size=10))
-        yield
-        await store.close()
+        async with opened_services(settings) as services:
+            app.state.services = services
+            if settings.embedded:
+                app.state.rows = Sqlite(settings.database_path)
+            else:
+                app.state.rows = Postgres(await asyncpg.create_pool(settings.database_url, min_size=4, max_size=10))
+            yield
 
     app = FastAPI(lifespan=lifespan)
 
