@@ -107,3 +107,9 @@ def test_texts_that_no_record_can_have_are_refused(stated: dict[str, Any], field
     with pytest.raises(InvalidQuery) as refused:
         Records(Scope(1, 1), RecordKind.LICENSE, **stated)
     assert refused.value.field == field
+
+
+def test_a_value_that_is_repeated_too_often_is_refused_like_so_many_values():
+    Filters(customer_id=("c",) * MOST_VALUES)
+    with pytest.raises(InvalidQuery, match="names more than 200 values"):
+        Filters(customer_id=("c",) * (MOST_VALUES + 1))
