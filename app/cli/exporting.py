@@ -25,6 +25,7 @@ from app.evidence.manifests import EXTENSION, manifest
 from app.exports.downloads import opened
 from app.exports.formats import FORMATS
 from app.exports.freeze import WHOLE, create
+from app.exports.options import OPTIONS
 
 
 @asks
@@ -34,11 +35,17 @@ def export_command(
     out: Annotated[Path, typer.Option("--out", help="File to write; put in place when it is whole.")],
     given: Given,
     format: Annotated[str, typer.Option("--format", help=f"One of: {', '.join(each.name for each in FORMATS)}.")] = "json",
+    local_time: Annotated[str | None, typer.Option(help=OPTIONS["local_time"])] = None,
+    decimals: Annotated[str | None, typer.Option(help=OPTIONS["decimals"])] = None,
+    compression: Annotated[str | None, typer.Option(help=OPTIONS["compression"])] = None,
     as_of: AsOfOption = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Put it in the place of a file that exists.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Freeze a report as of now, or of an earlier point, and write its file. The ledger records both."""
+
+    options = {"local_time": local_time, "decimals": decimals, "compression": compression}
+    asked = given | {name: [text] for name, text in options.items() if text is not None}
 
     async def body(session: Session) -> tuple[Export, str]:
         principal = await session.principal(account)
@@ -57,7 +64,7 @@ def export_command(
                 principal,
                 kind,
                 format,
-                given,
+                asked,
                 rules=session.rules,
                 as_of=as_of_asked(as_of),
                 patience=WHOLE,

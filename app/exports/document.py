@@ -21,6 +21,16 @@ Values = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
+class Layout:
+    """How a file shows what it says: the options that a caller may choose beside the format."""
+
+    local_time: str | None = None
+    """The IANA zone in whose time each instant is told too, beside UTC."""
+    decimal_comma: bool = False
+    """Whether decimals have a comma, and cells a semicolon between them, as many spreadsheets expect."""
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
     """What a file says, apart from its rows. `keys` are the keys of additional data, for formats that make columns of them."""
 
@@ -30,6 +40,7 @@ class Document:
     recorded_at: datetime | None
     """When the entry at `as_of` was recorded; None for an empty ledger."""
     keys: tuple[str, ...] = ()
+    layout: Layout = Layout()
 
 
 class Writer(Protocol):
@@ -46,8 +57,8 @@ class Writer(Protocol):
         """A batch of a section's rows, which may be empty; a section comes in one or more batches, or in none."""
         ...
 
-    def end(self) -> Iterable[bytes]:
-        """What stands after the last row."""
+    def end(self, digest: str) -> Iterable[bytes]:
+        """What stands after the last row. `digest` is the export's digest, which is final by then."""
         ...
 
 
@@ -64,6 +75,10 @@ class Format:
     resumed: Callable[[Document, Mapping[str, int]], Writer] | None = None
     """Makes a writer that goes on, without `begin`, where a file has so many rows of each of these sections already; None where a
     file that was interrupted has to be begun anew."""
+    options: tuple[str, ...] = ()
+    """Names of the options that it takes; see `app.exports.options`."""
+    most_rows: int | None = None
+    """More rows than these are refused."""
 
 
 def expanded_column(section: Section) -> bool:

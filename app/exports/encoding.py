@@ -113,7 +113,7 @@ class Encoding:
                 yield data
         if not begun:
             yield self._counted(writer.begin())
-        end = self._ending(writer.end())
+        end = self._ending(writer.end(self.tree.digest()))
         while data := await asyncio.to_thread(next, end, b""):
             yield data
 

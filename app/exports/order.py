@@ -9,8 +9,9 @@ from typing import Any
 from app.domain.canonical import check_text
 from app.domain.errors import InvalidEvent, InvalidQuery
 from app.domain.export import Export
-from app.exports.document import Document, Format
+from app.exports.document import Document, Format, Layout
 from app.exports.formats import FORMATS, format_named
+from app.exports.options import OPTIONS, chosen
 from app.ports import Ledger
 from app.question.scope import Scope
 from app.reports.catalog import REPORTS, report_named
@@ -23,12 +24,13 @@ Parts = AsyncIterator[tuple[Section, Sequence[Any]]]
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A report with its parameters, as they were given and as they are meant, and the format of the file."""
+    """A report with its parameters, as they were given and as they are meant, and the format and the layout of the file."""
 
     report: Report
     format: Format
     given: Mapping[str, tuple[str, ...]]
     parameters: Parameters
+    layout: Layout = Layout()
 
     def parts(self, ledger: Ledger, opened: Opened, beyond: int | None = None) -> Parts:
         """The report's rows: whole, since an export has no page; `beyond` a sequence, where it is gone on with."""
@@ -40,7 +42,7 @@ class Order:
 
     def document(self, opened: Opened) -> Document:
         """What the file says apart from its rows."""
-        return Document(self.report, self.given, opened.scope.as_of, opened.recorded_at)
+        return Document(self.report, self.given, opened.scope.as_of, opened.recorded_at, layout=self.layout)
 
     def file_name(self, as_of: int) -> str:
         """What a download is saved as: the report, as of where, and the format's extension."""
@@ -48,7 +50,10 @@ class Order:
 
 
 def order(kind: str, format_name: str, given: Mapping[str, Sequence[str]]) -> Order:
-    """The order that these words make. Raises InvalidEvent naming `report_kind`, `format` or `filters.<name>`."""
+    """The order that these words make; options stand among what is given.
+
+    Raises InvalidEvent naming `report_kind`, `format`, `filters.<name>` or `options.<name>`.
+    """
     report = report_named(kind)
     if report is None or not report.exported:
         known = ", ".join(each.name.replace("_", "-") for each in REPORTS if each.exported)
@@ -56,8 +61,10 @@ def order(kind: str, format_name: str, given: Mapping[str, Sequence[str]]) -> Or
     found = format_named(format_name)
     if found is None:
         raise InvalidEvent("format", f"is not a format of exports; these are: {', '.join(each.name for each in FORMATS)}")
+    options = {name: tuple(texts) for name, texts in given.items() if name in OPTIONS}
+    found, layout = chosen(found, options)
     try:
-        parameters = parse(given, report.parameters)
+        parameters = parse({name: texts for name, texts in given.items() if name not in OPTIONS}, report.parameters)
     except InvalidQuery as error:
         raise of_filters(error) from None
     for name, texts in given.items():
@@ -68,7 +75,7 @@ def order(kind: str, format_name: str, given: Mapping[str, Sequence[str]]) -> Or
     if report.required and not any(given.get(name) for name in report.required):
         others = "".join(f", or {name}" for name in report.required[1:])
         raise InvalidEvent(f"filters.{report.required[0]}", f"is missing{others}: what is the report about?")
-    return Order(report, found, {name: tuple(texts) for name, texts in given.items()}, parameters)
+    return Order(report, found, {name: tuple(texts) for name, texts in given.items()}, parameters, layout)
 
 
 def order_of(export: Export) -> tuple[Order, Opened]:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from app.domain.account import Principal
 from app.domain.errors import InvalidEvent
 from app.exports.document import Document
-from app.exports.formats.csv import FORMAT, cell, inert, original
+from app.exports.formats.csv import COMMA, FORMAT, POINT, Cells
 from app.exports.order import order
 from app.ledger.commands import Rules, record
 from app.ports import Files, Store
@@ -19,6 +19,8 @@ from app.reports.report import Report, Section
 from tests.events import usage
 from tests.exports.world import content, fill, frozen, table_of
 
+CELLS = Cells(POINT)
+cell, inert, original = CELLS.cell, CELLS.inert, CELLS.original
 SIGNS = "=+-@\t\r\n＝＋－＠"
 hostile = st.one_of(
     st.text(),
@@ -45,6 +47,13 @@ hostile = st.one_of(
         ("it's", "it's"),
         ("", ""),
         ("1=1", "1=1"),
+        ("a;=1", "a;'=1"),
+        ("a;'=1", "a;''=1"),
+        ("a;b", "a;b"),
+        ("a, -5", "a, -5"),
+        ("a,-5", "a,-5"),
+        ("a\t@x;+y", "a\t'@x;'+y"),
+        ("a\r\n-b", "a\r\n'-b"),
     ],
 )
 def test_a_text_that_would_run_gets_one_apostrophe_and_any_other_is_left_alone(text: str, written: str) -> None:
@@ -53,9 +62,18 @@ def test_a_text_that_would_run_gets_one_apostrophe_and_any_other_is_left_alone(t
 
 @given(hostile)
 def test_every_text_comes_back_as_it_was_and_none_would_run(text: str) -> None:
-    written = cell(text)
+    written = inert(text)
     assert original(written) == text
-    assert written[:1] not in tuple(SIGNS) or re.fullmatch(r"-[0-9]+(\.[0-9]+)?", written)
+    cuts = re.split("[;\t\r\n]", written) if written[:1] not in tuple("\t\r\n") else [written]
+    assert all(each[:1] not in tuple(SIGNS) for each in cuts) or re.fullmatch(r"-[0-9]+(\.[0-9]+)?", written)
+
+
+@given(st.text("a'=-1;,\t", max_size=8))
+def test_where_semicolons_stand_between_cells_a_comma_is_no_way_in_either(text: str) -> None:
+    cells = Cells(COMMA)
+    written = cells.inert(text)
+    assert cells.original(written) == text
+    assert not re.search("[,\t][=-]", written)
 
 
 @given(hostile, hostile)
@@ -73,7 +91,6 @@ def test_different_texts_make_different_cells(one: str, other: str) -> None:
         ([], ""),
         (["a", "b"], '["a","b"]'),
         ({"b": 1, "a": None}, '{"a":null,"b":1}'),
-        ({"$decimal": "-1.50"}, "-1.50"),
         ({"$decimal": "1", "x": 2}, '{"$decimal":"1","x":2}'),
     ],
 )
@@ -92,7 +109,7 @@ def test_a_table_of_hostile_texts_is_read_back_whole_however_it_comes_in_batches
     data = b"".join(writer.begin())
     for at in range(0, len(rows), step):
         data += b"".join(writer.rows(report.sections[0], rows[at : at + step]))
-    data += b"".join(writer.end())
+    data += b"".join(writer.end("sha256:0"))
 
     table = table_of(data)
     assert table[0] == [first, second]
@@ -153,7 +170,7 @@ async def test_keys_of_additional_data_are_columns_in_the_order_in_which_the_led
     assert [line[-4:] for line in tables["asc"][1:]] == [
         ['{"deep":[1,null]}', "eu", "", ""],
         ["", "", "", ""],
-        ["", "", "'=x", "1152921504606846976"],
+        ["", "null", "'=x", "1152921504606846976"],
     ]
     assert tables["desc"][1:] == tables["asc"][:0:-1]
 
@@ -190,3 +207,18 @@ async def test_two_hundred_keys_are_columns_and_one_more_is_refused(
     assert (
         await frozen(store, files, admin, rules, "usage-ledger", "csv", {}, as_of=1)
     ).artifact_digest == export.artifact_digest
+
+
+async def test_an_empty_text_is_told_from_none_and_a_text_from_what_it_looks_like_by_its_quotes(
+    store: Store, files: Files, admin: Principal, rules: Rules
+) -> None:
+    data = {"a": "", "b": "007", "c": 7, "d": "null", "e": None, "f": "[1]", "g": [1], "h": "7,5"}
+    await record(store, admin, [usage(id="1", additional_data=data)], rules=rules)
+
+    lines = []
+    for options in ({}, {"decimals": ["comma"]}):
+        export = await frozen(store, files, admin, rules, "usage-ledger", "csv", options)
+        lines.append((await content(files, export)).decode().split("\r\n")[1])
+
+    assert lines[0].endswith(',,"","007",7,"null",null,\'[1],[1],"7,5"')
+    assert lines[1].endswith(';;"";"007";7;"null";null;\'[1];[1];"7,5"')

@@ -26,7 +26,7 @@ def written(parts: list[tuple[str, list[Any]]]) -> bytes:
     data = b"".join(writer.begin())
     for name, rows in parts:
         data += b"".join(writer.rows(SUMMARY.section(name), rows))
-    return data + b"".join(writer.end())
+    return data + b"".join(writer.end("sha256:0"))
 
 
 def test_every_section_is_there_even_where_nothing_was_told_of_it() -> None:

@@ -38,9 +38,10 @@ def counting(count: int) -> Report:
 
 
 @pytest.mark.parametrize("format", FORMATS, ids=[each.name for each in FORMATS])
-async def test_fifty_thousand_rows_take_no_more_memory_than_five_thousand(format: Any) -> None:
+async def test_ten_times_the_rows_take_no_more_memory(format: Any) -> None:
     peaks = []
-    for count in (5_000, 50_000):
+    # A workbook takes its time, all the more while its memory is looked at.
+    for count in (5_000, 50_000) if format.streams else (1_000, 10_000):
         order = Order(counting(count), format, {}, Parameters())
         encoding = Encoding(cast(Ledger, None), order, Opened(Scope(1, 1), None, frozen=True))
         tracemalloc.start()

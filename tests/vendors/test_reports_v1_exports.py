@@ -19,9 +19,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from app.api.body import exact_json
+from app.api.vendors.reports_v1.orders import FORMATS
 from app.domain.account import Account, Permission
 from app.domain.export import Export, ExportStatus
-from app.exports.formats import FORMATS
 from app.exports.register import find
 from app.ledger.commands import Rules, record
 from app.ports import Transaction

@@ -37,6 +37,19 @@ class ErrorCode(StrEnum):
     PAYLOAD_TOO_LARGE = errors.PayloadTooLarge.code
 
 
+class DecimalMark(StrEnum):
+    """What stands before the places of a decimal in a file."""
+
+    POINT = "point"
+    COMMA = "comma"
+
+
+class Compression(StrEnum):
+    """How a file is compressed."""
+
+    GZIP = "gzip"
+
+
 class FeedOrder(Enum):
     """Which end of the ledger comes first."""
 
@@ -207,6 +220,21 @@ _describe(
     "ExportFormat",
     "What kind of file an export is.",
     {each.name.upper(): f"A file of type `{each.content_type}`." for each in FORMATS},
+)
+_describe(
+    DecimalMark,
+    "DecimalMark",
+    "What stands before the places of a decimal in a CSV file.",
+    {
+        "POINT": "A point; commas stand between the cells, as RFC 4180 has it.",
+        "COMMA": "A comma; semicolons stand between the cells, as many spreadsheets expect.",
+    },
+)
+_describe(
+    Compression,
+    "Compression",
+    "How a file is compressed.",
+    {"GZIP": "With gzip (RFC 1952): the file's name ends in `.gz`."},
 )
 _describe(
     ExportStatus,

@@ -9,7 +9,7 @@ import strawberry
 from strawberry.utils.str_converters import to_camel_case
 
 from app.api.graphql.context import Info
-from app.api.graphql.enums import Direction, ExportFormat, FeedOrder, ReportKind
+from app.api.graphql.enums import Compression, DecimalMark, Direction, ExportFormat, FeedOrder, ReportKind
 from app.api.graphql.exports import NEEDED, Export, export_node
 from app.api.graphql.inputs import AsOfInput, BucketInput, GroupOrderInput, UsageFilters, point_of
 from app.api.graphql.payloads import Payload, attempt
@@ -39,10 +39,26 @@ _PLACES = {
 """Where the input has what an export's filters hold under these names."""
 
 
+@strawberry.input(description="How a file is laid out. An option changes the file and never the rows, nor their digest.")
+class ExportOptions:
+    local_time: TimeZone | None = strawberry.field(
+        default=None, description="The zone in whose time each instant is told too, beside UTC."
+    )
+    decimals: DecimalMark | None = strawberry.field(
+        default=None, description="How CSV writes decimals; with points by default. Other formats have no such option."
+    )
+    compression: Compression | None = strawberry.field(
+        default=None, description="How a CSV or JSON file is compressed; not at all by default."
+    )
+
+
 @strawberry.input(description="Which report to freeze, and what to ask of it. What the report has no use for is refused.")
 class CreateExportInput:
     report: ReportKind = strawberry.field(description="Which report.")
     format: ExportFormat = strawberry.field(default=ExportFormat(DEFAULT.name), description="What kind of file.")
+    options: ExportOptions | None = strawberry.field(
+        default=None, description="How the file is laid out. What the format does not have is refused."
+    )
     filters: UsageFilters | None = strawberry.field(
         default=None, description="Which entries; all by default. A report about one subject is told it here, as one `licenseId`."
     )
@@ -90,7 +106,7 @@ async def _frozen(info: Info, input: CreateExportInput) -> exports.Export:
             info.context.principal,
             input.report.value,
             input.format.value,
-            _texts(input),
+            _texts(input) | _chosen(input.options),
             rules=services.rules,
             as_of=point_of(input.as_of),
             notify=services.notify_exports,
@@ -129,3 +145,8 @@ def _texts(input: CreateExportInput) -> dict[str, list[str]]:
     if input.order is not None:
         texts["order"] = ["desc" if input.order is FeedOrder.NEWEST_FIRST else "asc"]
     return texts
+
+
+def _chosen(options: ExportOptions | None) -> dict[str, list[str]]:
+    """The options, as names and texts."""
+    return {name: [str(value)] for name, value in given(options).items() if value is not None} if options is not None else {}

@@ -5,7 +5,8 @@
 
 Decimals and instants are strings, so that no reader rounds them; absent values are null. Columns, sections and rows stand in the
 report's own order, parameters in that of their names. The row `{…}` under the section `s` is what the canonical row
-`{"row": {…}, "section": "s"}` says, so a reader can make the export's digest again from this file alone.
+`{"row": {…}, "section": "s"}` says, so a reader can make the export's digest again from this file alone. Where local time is
+asked for, `<column>_local` follows each instant, which is no part of that.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import orjson
 from app.domain.canonical import canonical_bytes
 from app.domain.instant import format_instant
 from app.exports.document import Document, Format, Values
+from app.exports.local_time import with_local
 from app.reports.report import Section
 
 
@@ -24,6 +26,7 @@ class _JsonWriter:
     def __init__(self, document: Document, told: Mapping[str, int] | None = None) -> None:
         """`told`: rows by section that are in the file already, which is gone on with."""
         self._document = document
+        self._zone = document.layout.local_time
         self._waiting = [section.name for section in document.report.sections]
         self._open: str | None = None
         self._empty = True
@@ -42,11 +45,13 @@ class _JsonWriter:
 
     def rows(self, section: Section, rows: Sequence[Values]) -> Iterable[bytes]:
         yield from self._reach(section.name)
+        if self._zone is not None:
+            rows = with_local(section, rows, self._zone)
         if rows:
             yield (b"" if self._empty else b",") + orjson.dumps(rows)[1:-1]
             self._empty = False
 
-    def end(self) -> Iterable[bytes]:
+    def end(self, digest: str) -> Iterable[bytes]:
         yield from self._reach(None)
         yield b"}}\n"
 
@@ -63,4 +68,6 @@ class _JsonWriter:
                 yield orjson.dumps(self._open) + b":["
 
 
-FORMAT = Format("json", "application/json", ".json", _JsonWriter, resumed=_JsonWriter)
+FORMAT = Format(
+    "json", "application/json", ".json", _JsonWriter, resumed=_JsonWriter, options=("local_time", "compression")
+)

@@ -9,10 +9,10 @@ from pydantic import BaseModel, Field
 
 from app.api.openapi import Meta
 from app.api.vendors.reports_v1.models import Sequence
-from app.api.vendors.reports_v1.orders import DEFAULT_FORMAT, filters_of
+from app.api.vendors.reports_v1.orders import DEFAULT_FORMAT, FORMATS, filters_of
 from app.api.vendors.reports_v1.parameters import schema_of
 from app.api.vendors.reports_v1.vocabulary import EXPORTED
-from app.exports.formats import FORMATS
+from app.exports.formats import FORMATS as ALL_FORMATS
 from app.reports.catalog import report_named
 
 _DIGEST = r"^sha256:[0-9a-f]{64}$"
@@ -23,7 +23,7 @@ class ExportMetadata(BaseModel):
 
     id: str = Field(pattern="^rptx_", description="The export's id.")
     report_kind: str = Field(json_schema_extra={"enum": list(EXPORTED)}, description="Which report was frozen.")
-    format: str = Field(json_schema_extra={"enum": [each.name for each in FORMATS]}, description="What kind of file it is.")
+    format: str = Field(json_schema_extra={"enum": [each.name for each in ALL_FORMATS]}, description="What kind of file it is.")
     status: Literal["pending", "ready", "failed"] = Field(description="Whether the file can be fetched.")
     as_of: Sequence = Field(description="The last sequence that counts.")
     filters: dict[str, str | list[str]] = Field(description="What was asked for, in the order's own texts.")

@@ -11,11 +11,14 @@ from app.api.vendors.reports_v1.asking import understood
 from app.api.vendors.reports_v1.vocabulary import EXPORTED, ReadRoute
 from app.domain.canonical import canonical_bytes, sha256
 from app.domain.errors import InvalidBody, InvalidEvent, InvalidQuery
+from app.exports.formats import FORMATS as ALL_FORMATS
 from app.exports.order import of_filters
 from app.reports.answer import AsOf
 from app.reports.parameters import parse_as_of
 
 FIELDS = ("report_kind", "format", "filters")
+FORMATS = tuple(each for each in ALL_FORMATS if each.name in ("json", "csv", "pdf", "xlsx"))
+"""The formats that the contract has, and the one that the gateway adds to it."""
 DEFAULT_FORMAT = "json"
 _PAGING = frozenset({"limit", "cursor"})
 """Parameters of the read routes that an export has no use for: it is whole."""
@@ -45,6 +48,8 @@ def read(data: bytes) -> Ordered:
         raise InvalidEvent("", "the body must be an object")
     _known("", body, FIELDS)
     kind, format_ = _word(body, "report_kind"), _word(body, "format") or DEFAULT_FORMAT
+    if format_ not in {each.name for each in FORMATS}:
+        raise InvalidEvent("format", f"is not a format of exports; these are: {', '.join(each.name for each in FORMATS)}")
     if kind is None:
         raise InvalidEvent("report_kind", f"is missing; the kinds are {', '.join(EXPORTED)}")
     if kind not in EXPORTED:
