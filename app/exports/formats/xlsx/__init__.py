@@ -102,6 +102,7 @@ class _Table:
         for at, width in enumerate(self._widths(zone), 1):
             self._sheet.column_dimensions[get_column_letter(at)].width = width
         self._sheet.freeze_panes = "A2"
+        self._sheet.print_title_rows = "1:1"
         self._sheet.append([self._cells.label(text) for text in labels])
 
     @property

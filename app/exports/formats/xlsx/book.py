@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
@@ -22,6 +23,7 @@ from openpyxl.cell import WriteOnlyCell
 from openpyxl.packaging.core import DocumentProperties
 from openpyxl.styles import Alignment, Border, Font, PatternFill, Side
 from openpyxl.styles.cell_style import StyleArray
+from openpyxl.worksheet.properties import PageSetupProperties
 from openpyxl.writer.excel import ExcelWriter
 
 _DATE = (1980, 1, 1, 0, 0, 0)
@@ -61,6 +63,9 @@ class Book:
         """A new sheet after the others. Its title is shortened, numbered and cleared of signs as spreadsheets want it."""
         made: Any = self._book.create_sheet(fitting(title, self._titles))
         self._titles.add(made.title.lower())
+        # On paper it is as wide as the page.
+        made.sheet_properties.pageSetUpPr = PageSetupProperties(fitToPage=True)
+        made.page_setup.orientation, made.page_setup.fitToHeight = "landscape", 0
         self._sheets.append(made)
         return made
 
@@ -86,6 +91,7 @@ class Book:
         with tempfile.TemporaryFile() as file:
             with _EvenZip(file, "w", ZIP_DEFLATED, allowZip64=True) as archive:
                 ExcelWriter(self._book, archive).write_data()
+            self._sheets.clear()  # openpyxl has removed what it had aside
             file.seek(0)
             while data := file.read(_CHUNK):
                 yield data
@@ -120,8 +126,9 @@ def _part(name: str) -> ZipInfo:
 
 
 def _forget(sheets: list[Any]) -> None:
-    """Remove what the sheets have aside, as far as packing has not."""
+    """Remove what the sheets have aside."""
     for each in sheets:
-        if each._writer is not None:
-            with suppress(OSError, ValueError):
-                each._writer.cleanup()
+        for step in ("_rows.close", "_writer.close", "_writer.cleanup"):
+            # None of it is of use any more, so it does not matter how far it comes.
+            with suppress(Exception):
+                attrgetter(step)(each)()
