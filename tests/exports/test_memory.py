@@ -41,7 +41,7 @@ def counting(count: int) -> Report:
 async def test_ten_times_the_rows_take_no_more_memory(format: Any) -> None:
     peaks = []
     # A workbook takes its time, all the more while its memory is looked at.
-    for count in (5_000, 50_000) if format.streams else (1_000, 10_000):
+    for count in (5_000, 50_000) if format.resumed else (1_000, 10_000):
         order = Order(counting(count), format, {}, Parameters())
         encoding = Encoding(cast(Ledger, None), order, Opened(Scope(1, 1), None, frozen=True))
         tracemalloc.start()

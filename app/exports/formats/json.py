@@ -68,6 +68,4 @@ class _JsonWriter:
                 yield orjson.dumps(self._open) + b":["
 
 
-FORMAT = Format(
-    "json", "application/json", ".json", _JsonWriter, resumed=_JsonWriter, options=("local_time", "compression")
-)
+FORMAT = Format("json", "application/json", ".json", _JsonWriter, resumed=_JsonWriter, options=("local_time", "compression"))
