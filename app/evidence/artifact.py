@@ -6,10 +6,9 @@ that and the cells every row is made again as it was digested. Imports nothing o
 
 from __future__ import annotations
 
-import csv
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, TextIO, TypeAlias
 
 Row: TypeAlias = dict[str, Any]
@@ -17,8 +16,15 @@ EXPANDED = "additional_data"
 """The column that a table shows as one column for each of its keys, `additional_data.<key>`."""
 LONGEST_ROW = 16 * 1024 * 1024
 _CHUNK = 1024 * 1024
-_INERT = re.compile("'+[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
+LOCAL = "_local"
+"""What the name of a column ends in that tells an instant in a zone's time, beside it; it is no part of the row."""
+Cell: TypeAlias = tuple[bool, str]
+"""Whether it stands in quotes, and what it says."""
+ABSENT: Cell = (False, "")
+_SIGNS = "=+\\-@\uff1d\uff0b\uff0d\uff20"
+_CUTS = {",": ";\t", ";": ",\t"}
 _NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?", re.ASCII)
+_COMMA_NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:,\d+)?", re.ASCII)
 _SAFE = 2**53 - 1
 
 
@@ -49,12 +55,8 @@ def json_rows(text: TextIO, manifest: Row) -> Iterator[tuple[str, Row]]:
             raise Unreadable(f"the section {section['name']} is not where it belongs")
         read.take(":")
         read.take("[")
-        names = [each["name"] for each in section["columns"]]
         while not read.taken("]"):
-            row = read.value()
-            if not isinstance(row, dict) or list(row) != names:
-                raise Unreadable(f"a row of {section['name']} has not the columns of the manifest")
-            yield section["name"], row
+            yield section["name"], _own(read.value(), section, manifest)
             if not read.taken(","):
                 read.take("]")
                 break
@@ -63,88 +65,142 @@ def json_rows(text: TextIO, manifest: Row) -> Iterator[tuple[str, Row]]:
     read.end()
 
 
+def jsonl_rows(text: TextIO, manifest: Row) -> Iterator[tuple[str, Row]]:
+    """The rows of a file of JSON Lines. Raises Unreadable where it is laid out otherwise."""
+    sections = {each["name"]: each for each in manifest["sections"]}
+    for line in text:
+        row = exact(line)
+        name = row.pop("section", None) if isinstance(row, dict) else None
+        if not isinstance(name, str) or name not in sections:
+            raise Unreadable("a line does not tell the section of its row")
+        yield name, _own(row, sections[name], manifest)
+
+
+def _own(row: Any, section: Row, manifest: Row) -> Row:
+    """What a row has apart from instants told in local time too. Raises Unreadable where it has other columns."""
+    names, zoned = [], bool(manifest["parameters"].get("local_time"))
+    for each in section["columns"]:
+        names += [each["name"], each["name"] + LOCAL] if zoned and each["type"] == "instant" else [each["name"]]
+    if not isinstance(row, dict) or list(row) != names:
+        raise Unreadable(f"a row of {section['name']} has not the columns of the manifest")
+    return {each["name"]: row[each["name"]] for each in section["columns"]}
+
+
 def csv_rows(text: TextIO, manifest: Row) -> Iterator[tuple[str, Row]]:
     """The rows of a CSV file. Raises Unreadable where it is laid out otherwise."""
-    csv.field_size_limit(LONGEST_ROW)
-    lines = csv.reader(text, strict=True)
-    try:
-        header = next(lines, [])
-        yield from table_rows(header, lines, manifest)
-    except csv.Error as error:
-        raise Unreadable(str(error)) from None
-
-
-def table_rows(header: list[str], lines: Iterator[list[str]], manifest: Row) -> Iterator[tuple[str, Row]]:
-    """The rows that the lines of one table hold, whose first column names the section where there is more than one."""
     sections = {each["name"]: {column["name"]: column["type"] for column in each["columns"]} for each in manifest["sections"]}
+    between = ";" if manifest["parameters"].get("decimals") == ["comma"] else ","
+    cells = _Cells(between)
+    records = _records(text, between)
+    header = [cells.original(name) for _, name in next(records, [])]
     if len(set(header)) != len(header):
         raise Unreadable("a column stands there twice")
     several = len(sections) > 1
     if several and header[:1] != ["section"]:
         raise Unreadable("the first column does not tell the section")
     only = next(iter(sections))
-    for line in lines:
-        if len(line) != len(header):
+    for record in records:
+        if len(record) != len(header):
             raise Unreadable("a line has not as many cells as the header")
-        cells = dict(zip(header, line, strict=True))
-        name = cells.pop("section") if several else only
+        row = dict(zip(header, record, strict=True))
+        name = row.pop("section")[1] if several else only
         if name not in sections:
             raise Unreadable(f"there is no section {name[:64]!r}")
-        yield name, _row(cells, sections[name])
+        yield name, _row(row, sections[name], cells)
 
 
-def _row(cells: dict[str, str], types: dict[str, str]) -> Row:
+def _records(text: TextIO, between: str) -> Iterator[list[Cell]]:
+    """The cells of each record. A line end within quotes ends none; that a cell is quoted says something, so csv will not do."""
+    match = re.compile(f'(?:"((?:[^"]|"")*)"|([^"{between}\r\n]*))({between}|\r\n)').match
+    record = ""
+    for line in text:
+        record += line
+        if len(record) > LONGEST_ROW:
+            raise Unreadable("a row does not end")
+        if not record.endswith("\r\n") or record.count('"') % 2:
+            continue
+        found, at = [], 0
+        while at < len(record):
+            cell = match(record, at)
+            if cell is None:
+                raise Unreadable("a row is not laid out as RFC 4180 has it")
+            found.append((False, cell[2]) if cell[1] is None else (True, cell[1].replace('""', '"')))
+            at = cell.end()
+        yield found
+        record = ""
+    if record:
+        raise Unreadable("the last row does not end")
+
+
+class _Cells:
+    """What the cells of a file say, by what stands between them: a comma, or a semicolon where decimals have commas."""
+
+    def __init__(self, between: str) -> None:
+        self.comma = between == ";"
+        self.number = _COMMA_NUMBER if self.comma else _NUMBER
+        self.original = _undoing(_CUTS[between], "")
+        self._free_original = _undoing(_CUTS[between], "{[")
+
+    def value(self, cell: Cell, kind: str) -> Any:
+        """The value of a column of that kind. Raises Unreadable."""
+        if cell == ABSENT:
+            return [] if kind == "list" else None
+        text = cell[1]
+        if kind == "text":
+            return self.original(text)
+        if kind == "decimal" and self.number.fullmatch(text):
+            return text.replace(",", ".")
+        if kind == "instant":
+            return text
+        if kind == "integer" and self.number.fullmatch(text) and "." not in text and "," not in text:
+            return int(text)
+        if kind == "boolean" and text in ("true", "false"):
+            return text == "true"
+        if kind in ("list", "object"):
+            return exact(self.original(text))
+        raise Unreadable(f"{text[:64]!r} is no {kind}")
+
+    def free(self, cell: Cell) -> Any:
+        """The value of a sender's own key, whose type the cell tells: what looks like no text and is one stands in quotes."""
+        quoted, text = cell
+        if text[:1] in ("{", "["):
+            return exact(self.original(text))
+        if not quoted and self.number.fullmatch(text):
+            return number(text.replace(",", "."))
+        if not quoted and text in ("true", "false", "null"):
+            return exact(text)
+        return self._free_original(text)
+
+
+def _row(cells: dict[str, Cell], types: dict[str, str], read: _Cells) -> Row:
     row: Row = {}
     for name, kind in types.items():
         if name == EXPANDED and name not in cells:
             prefix = EXPANDED + "."
             keys = [each for each in cells if each.startswith(prefix)]
-            found = {each[len(prefix) :]: _free(cell) for each in keys if (cell := cells.pop(each)) != ""}
+            found = {each[len(prefix) :]: read.free(cell) for each in keys if (cell := cells.pop(each)) != ABSENT}
             row[name] = found or None
         elif name not in cells:
             raise Unreadable(f"the column {name} is missing")
         else:
-            row[name] = value_of(cells.pop(name), kind)
+            row[name] = read.value(cells.pop(name), kind)
+        if kind == "instant":
+            cells.pop(name + LOCAL, None)
     for name, cell in cells.items():
-        if cell != "":
+        if cell != ABSENT:
             raise Unreadable(f"the cell under {name} belongs to no column of its section")
     return row
 
 
-def value_of(cell: str, kind: str) -> Any:
-    """The value of a column of that kind behind a cell. Raises Unreadable."""
-    if cell == "":
-        return [] if kind == "list" else None
-    if kind == "text":
-        return original(cell)
-    if kind in ("decimal", "instant"):
-        return cell
-    if kind == "integer" and _NUMBER.fullmatch(cell) and "." not in cell:
-        return int(cell)
-    if kind == "boolean" and cell in ("true", "false"):
-        return cell == "true"
-    if kind in ("list", "object"):
-        return exact(original(cell))
-    raise Unreadable(f"{cell[:64]!r} is no {kind}")
+def number(text: str) -> Any:
+    """A number among a sender's own values: a whole one that JSON keeps exactly, or else a decimal."""
+    return int(text) if "." not in text and abs(int(text)) <= _SAFE else {"$decimal": text}
 
 
-def _free(cell: str) -> Any:
-    """The value of a sender's own key: JSON where it reads as such, else the text itself; decimals are plain numbers."""
-    text = original(cell)
-    if _NUMBER.fullmatch(text):
-        whole = "." not in text and abs(int(text)) <= _SAFE
-        return int(text) if whole else {"$decimal": text}
-    if text in ("true", "false", "null") or text[:1] in ('"', "[", "{"):
-        try:
-            return exact(text)
-        except Unreadable:
-            pass  # it merely begins so
-    return text
-
-
-def original(cell: str) -> str:
-    """The text behind a cell that an apostrophe keeps from being run as a formula."""
-    return cell[1:] if _INERT.match(cell) else cell
+def _undoing(cuts: str, also: str) -> Callable[[str], str]:
+    """What gives the text behind a cell: each apostrophe that keeps a formula from being run was put there."""
+    marked = re.compile(f"(?:^''*[{_SIGNS}\t\r\n{re.escape(also)}]|(?<=[{re.escape(cuts)}\r\n])''*[{_SIGNS}])")
+    return lambda cell: marked.sub(lambda found: found[0][1:], cell)
 
 
 def exact(text: str) -> Any:

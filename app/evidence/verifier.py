@@ -26,9 +26,11 @@ from typing import Any
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from app.evidence.artifact import Row, Unreadable, csv_rows, exact, json_rows
+from app.evidence.artifact import Row, Unreadable, csv_rows, exact, json_rows, jsonl_rows
 from app.evidence.trees import BLOCK, Totals, Tree, canonical, entry_leaf, extends, hash_of, included
+from app.evidence.workbook import workbook_rows
 
+WORKBOOK = "xlsx"
 MANIFEST = "usage-gateway/export-manifest/v1"
 CHECKPOINT = "usage-gateway/checkpoint/v1"
 INCLUSION = "usage-gateway/inclusion-proof/v1"
@@ -244,17 +246,22 @@ def _check_consistency(found: Row, keys: Mapping[str, bytes], told: Findings) ->
     )
 
 
-READERS = {"json": json_rows, "csv": csv_rows}
+TEXTS = {"json": json_rows, "jsonl": jsonl_rows, "csv": csv_rows}
 """By format: what reads its text back into rows."""
+READERS = (*TEXTS, WORKBOOK)
+"""The formats whose rows can be made again."""
 
 
 def _rows_of(file: Path, manifest: Row) -> Iterator[tuple[str, Row]]:
     with file.open("rb") as plain:
+        if manifest["format"] == WORKBOOK:
+            yield from workbook_rows(plain, manifest)
+            return
         packed = plain.read(2) == b"\x1f\x8b"
         plain.seek(0)
         stream: Any = gzip.GzipFile(fileobj=plain) if packed else plain
         with io.TextIOWrapper(stream, encoding="utf-8", newline="") as text:
-            yield from READERS[manifest["format"]](text, manifest)
+            yield from TEXTS[manifest["format"]](text, manifest)
 
 
 def _encoded(data: bytes) -> str:

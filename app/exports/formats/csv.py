@@ -8,7 +8,7 @@ stand between the cells.
 Nothing is lost: what is absent is an empty cell, and an empty text is `""`. An object or a list is its JSON text. In the columns
 of additional data, whose values may be of any type, null is `null`, and a text that looks like a number, true, false or
 null stands in quotes, which those never do. What a spreadsheet would run is made inert, see `app.exports.inert`; a text of
-additional data that begins like an object or a list is marked in the same way. `app.exports.reading` reads it back.
+additional data that begins like an object or a list is marked in the same way. `app.evidence` reads it back.
 """
 
 from __future__ import annotations

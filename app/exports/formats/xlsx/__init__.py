@@ -8,7 +8,7 @@ column, last; what is an object, a list or null there is its JSON text.
 
 No text is ever a formula. A text that would become one when its cell is edited (see `app.exports.inert`), or in additional data
 would be taken for a value of another type, is marked by the style that a spreadsheet gives to what was typed after an apostrophe;
-and so is an empty text, to tell it from an empty cell. The marked cell holds the text itself. `app.exports.reading` reads it
+and so is an empty text, to tell it from an empty cell. The marked cell holds the text itself. `app.evidence` reads it
 back.
 """
 
