@@ -17,6 +17,7 @@ from app.api.services import Services
 from app.domain.errors import GatewayError
 from app.domain.instant import now
 from app.evidence.keys import Signer
+from app.exports.disposal import sweep
 from app.exports.jobs import Worker
 from app.ledger.commands import Rules
 from app.observability.logs import configure
@@ -28,6 +29,7 @@ from app.storage.migrations import move
 from app.storage.sqlite import open_sqlite
 
 _FLUSH_SECONDS = 5.0
+_SWEEP_SECONDS = 600.0
 _TIDY_SECONDS = 600.0
 
 
@@ -124,6 +126,17 @@ async def _tidy(store: Store) -> None:
         except Exception:  # what is over its time is refused all the same: it can be cleared away the next time
             log.exception("what has expired was not cleared away")
         await asyncio.sleep(_TIDY_SECONDS)
+
+
+async def _sweep(store: Store, files: Files, settings: Settings, rules: Rules) -> None:
+    """Several processes may do so at once: each file is deleted, and told of, once."""
+    log = structlog.stdlib.get_logger("gateway.exports")
+    while True:
+        try:
+            await sweep(store, files, settings.export_retention, rules=rules)
+        except Exception:  # the next round finds what this one left
+            log.exception("files of exports were not looked through")
+        await asyncio.sleep(_SWEEP_SECONDS)
 
 
 class Gateway:

@@ -45,6 +45,12 @@ class Settings(BaseSettings):
     artifacts: Path | None = Field(
         None, description="Folder of the exports' files. Default: `artifacts` beside the embedded database, or in `.gateway`."
     )
+    export_retention_days: int | None = Field(
+        None,
+        ge=1,
+        le=36_500,
+        description="Days after which the file of an export is deleted; its record and digests stay. Default: files are kept.",
+    )
     secret: str | None = Field(
         None,
         description=(
@@ -151,6 +157,11 @@ class Settings(BaseSettings):
     def max_future(self) -> timedelta:
         """How far ahead of the clock an event may be dated."""
         return timedelta(seconds=self.max_future_seconds)
+
+    @property
+    def export_retention(self) -> timedelta | None:
+        """How long files of exports are kept; None for ever."""
+        return None if self.export_retention_days is None else timedelta(days=self.export_retention_days)
 
     def url(self) -> str:
         """The URL that callers see."""

@@ -25,6 +25,10 @@ async def ready(store: Store, files: Files, principal: Principal, export_id: str
     export = await find(store, principal, export_id)
     if export.status is ExportStatus.FAILED:
         raise ExportNotReady(f"export {export.id} failed and has no file", detail=export.reason)
+    if export.status is ExportStatus.CANCELLED:
+        raise ExportNotReady(f"export {export.id} is cancelled and has no file", detail=export.reason)
+    if export.status is ExportStatus.EXPIRED:
+        raise ExportNotReady(f"the file of export {export.id} was deleted", detail=export.reason)
     if export.status is not ExportStatus.READY or export.file is None:
         raise ExportNotReady(f"export {export.id} is {export.status.value}; its status tells when it is ready")
     size = await files.size(export.file)

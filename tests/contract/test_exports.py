@@ -11,6 +11,7 @@ import pytest
 from app.api.graphql.schema import schema
 from app.domain.account import Account, Permission, Principal
 from app.exports.formats import FORMATS
+from app.exports.freeze import Patience
 from app.ledger.commands import Rules
 from app.ports import Files, Store
 from app.reports.catalog import REPORTS
@@ -22,8 +23,8 @@ FREEZE = """
 mutation Freeze($input: CreateExportInput!) {
   createExport(input: $input) {
     export {
-      id report format parameters asOf dataThrough status reason rows sections { name rows } digest artifactDigest contentType
-      size fileName downloadUrl createdBy createdAt updatedAt
+      id report format parameters asOf dataThrough status reason rows rowsExpected sections { name rows }
+      digest artifactDigest contentType size fileName downloadUrl createdBy createdAt updatedAt
     }
     errors { code field message }
   }
@@ -36,12 +37,19 @@ query Find($id: ID!) {
 }
 """
 LIST = """
-query List($first: Int, $after: String, $last: Int, $before: String) {
-  exports(first: $first, after: $after, last: $last, before: $before) {
+query List($filters: ExportFilters, $first: Int, $after: String, $last: Int, $before: String) {
+  exports(filters: $filters, first: $first, after: $after, last: $last, before: $before) {
     edges { cursor node { id } }
     pageInfo { hasNextPage hasPreviousPage startCursor endCursor }
   }
 }
+"""
+END = """
+mutation End($id: ID!, $delete: Boolean!) {
+  cancelExport(input: { id: $id }) @skip(if: $delete) { export { ...Ended } errors { code field message } }
+  deleteExport(input: { id: $id }) @include(if: $delete) { export { ...Ended } errors { code field message } }
+}
+fragment Ended on Export { status reason digest downloadUrl }
 """
 INPUTS: dict[str, dict[str, Any]] = {
     "usage-summary": {
@@ -96,6 +104,7 @@ async def test_it_is_told_with_all_that_there_is_to_know(door: Door, filled: Non
         "status": "READY",
         "reason": None,
         "rows": 1,
+        "rowsExpected": 1,
         "sections": [{"name": "entries", "rows": 1}],
         "contentType": "application/json",
         "fileName": "usage-ledger-as-of-6.json",
@@ -197,6 +206,60 @@ async def test_exports_come_in_pages_the_newest_first(door: Door, strange_door: 
     assert (await door.ask(LIST, after="x")).code == "INVALID_QUERY"
 
 
+async def test_exports_are_found_by_what_they_are(door: Door, filled: None) -> None:
+    made = {each: (await freeze(door, "usage-ledger", format=each)).data["createExport"]["export"] for each in ("JSON", "CSV")}
+
+    async def found(**filters: Any) -> list[str]:
+        edges = (await door.ask(LIST, filters=filters)).data["exports"]["edges"]
+        return [edge["node"]["id"] for edge in edges]
+
+    everything = [made["CSV"]["id"], made["JSON"]["id"]]
+    assert await found(report=["USAGE_LEDGER"], status=["READY", "FAILED"]) == everything
+    assert await found(format=["CSV"]) == everything[:1]
+    assert await found(createdBy=[made["CSV"]["createdBy"]], format=None) == everything
+    assert await found(createdBy=["key nobody"]) == []
+    refused = await door.ask(LIST, filters={"format": []})
+    assert (refused.code, refused.error["message"]) == ("INVALID_QUERY", "format names no value; leave it out to ask for all")
+
+
+async def test_an_export_is_called_off_or_its_file_deleted(
+    door: Door, store: Store, files: Files, admin: Principal, rules: Rules, filled: None
+) -> None:
+    made = (await freeze(door, "usage-ledger")).data["createExport"]["export"]
+    left = await frozen(store, files, admin, rules, patience=Patience(rows=0, seconds=None))
+
+    cancelled = (await door.ask(END, id=left.id, delete=False)).data["cancelExport"]
+    deleted = (await door.ask(END, id=made["id"], delete=True)).data["deleteExport"]
+
+    assert (cancelled["errors"], deleted["errors"]) == ([], [])
+    assert (cancelled["export"]["status"], cancelled["export"]["digest"]) == ("CANCELLED", None)
+    assert cancelled["export"]["reason"].startswith("cancelled by key ")
+    assert deleted["export"]["reason"].startswith("its file was deleted by key ")
+    assert deleted["export"] == {
+        "status": "EXPIRED",
+        "reason": deleted["export"]["reason"],
+        "digest": made["digest"],
+        "downloadUrl": None,
+    }
+    gone = await door.client.get(made["downloadUrl"].removeprefix(ORIGIN), headers=door.headers)
+    assert (gone.status_code, gone.json()["error"]["message"]) == (409, f"the file of export {made['id']} was deleted")
+
+
+@pytest.mark.parametrize("delete", [False, True])
+async def test_what_cannot_be_ended_is_told_as_data_with_nothing_recorded(
+    door: Door, strange_door: Door, store: Store, account: Account, files: Files, admin: Principal, rules: Rules, delete: bool
+) -> None:
+    ready = await frozen(store, files, admin, rules)
+    field = "deleteExport" if delete else "cancelExport"
+    async with nothing_written(store, account):
+        unknown = (await strange_door.ask(END, id=ready.id, delete=delete)).data[field]
+        refused = {} if delete else (await door.ask(END, id=ready.id, delete=delete)).data[field]
+    assert unknown == {"export": None, "errors": [{"code": "NOT_FOUND", "field": None, "message": f"no export {ready.id}"}]}
+    if not delete:
+        message = f"export {ready.id} is ready: there is nothing left to cancel"
+        assert refused == {"export": None, "errors": [{"code": "CONFLICT", "field": None, "message": message}]}
+
+
 async def test_another_accounts_export_is_as_unknown_as_one_that_never_was(door: Door, strange_door: Door, filled: None) -> None:
     made = (await freeze(door, "usage-ledger")).data["createExport"]["export"]["id"]
     for export_id in (made, "rptx_" + 24 * "0", "nonsense"):
@@ -211,6 +274,7 @@ async def test_reading_reports_is_not_enough(
     reader = await door_with(Permission.REPORT_READ)
     async with nothing_written(store, account):
         refused = [await freeze(reader, "usage-ledger"), await reader.ask(LIST), await reader.ask('{ export(id: "x") { id } }')]
+        refused += [await reader.ask(END, id=made, delete=each) for each in (False, True)]
 
     for answer in refused:
         assert (answer.code, answer.error["extensions"]["requiredScope"]) == ("TOKEN_SCOPE_DENIED", "report:export")

@@ -9,7 +9,7 @@ import pytest
 from app.domain.account import Account, Permission, Principal
 from app.domain.errors import InvalidQuery, NotFound, ScopeDenied
 from app.domain.export import Export
-from app.exports.register import find, page
+from app.exports.register import find, page, wanted
 from app.ledger.commands import Rules
 from app.ports import Files, Store, Transaction
 from app.reports.report import PageRequest
@@ -109,3 +109,30 @@ async def test_a_transaction_that_fails_leaves_no_export(store: Store, account: 
     with pytest.raises(ZeroDivisionError):
         await store.transact(account.id, body)
     assert await store.subtrees(account.id, exports[1].id) == b""
+
+
+async def test_pages_hold_only_what_the_filters_want_and_cursors_belong_to_them(
+    store: Store, files: Files, admin: Principal, rules: Rules, exports: list[Export]
+) -> None:
+    audit = await frozen(store, files, admin, rules, "usage-summary", "csv")
+    csv = wanted(format=["csv", "csv"], status=["ready"])
+    assert list((await page(store, admin, PageRequest(), csv)).rows) == [audit]
+    assert list((await page(store, admin, PageRequest(), wanted(created_by=["key other"]))).rows) == []
+    first = await page(store, admin, PageRequest(first=2), wanted(report=["usage_ledger"], format=None))
+    assert (list(first.rows), first.has_next) == ([exports[4], exports[3]], True)
+    with pytest.raises(InvalidQuery, match=r"^after: was given for another question"):
+        await page(store, admin, PageRequest(after=first.cursors[0]), csv)
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        ([], "names no value; leave it out to ask for all"),
+        (["x"] * 201, "names more than 200 values"),
+        (["a\0"], "contains the character NUL"),
+    ],
+)
+def test_a_filter_that_cannot_be_meant_is_refused(values: list[str], reason: str) -> None:
+    with pytest.raises(InvalidQuery) as refused:
+        wanted(created_by=values)
+    assert (refused.value.field, refused.value.reason) == ("created_by", reason)

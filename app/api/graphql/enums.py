@@ -34,6 +34,7 @@ class ErrorCode(StrEnum):
     ALREADY_EXISTS = errors.AlreadyExists.code
     EVENT_CONFLICT = errors.EventConflict.code
     IDEMPOTENCY_CONFLICT = errors.IdempotencyConflict.code
+    EXPORT_NOT_READY = errors.ExportNotReady.code
     PAYLOAD_TOO_LARGE = errors.PayloadTooLarge.code
 
 
@@ -206,6 +207,7 @@ _describe(
         "ALREADY_EXISTS": "The name is taken.",
         "EVENT_CONFLICT": "A sender's id that was recorded before with other content.",
         "IDEMPOTENCY_CONFLICT": "An idempotency key that was used before with another body.",
+        "EXPORT_NOT_READY": "An export without a file: one that is not made yet, or that has ended without one.",
         "PAYLOAD_TOO_LARGE": "An item or a batch over its bound.",
     },
 )

@@ -185,10 +185,10 @@ EXPORTS = """\
 # A long export is PENDING or RUNNING for a while; once it is READY, downloadUrl is where its file is fetched:
 #   curl -H "Authorization: Bearer <token>" <downloadUrl>
 query Exports($id: ID!) {
-  exports(first: 10) {
+  exports(filters: { status: [READY, RUNNING, PENDING] }, first: 10) {
     edges { node { id report format status asOf rows createdBy createdAt } }
     pageInfo { hasNextPage endCursor }
   }
-  export(id: $id) { status reason rows digest artifactDigest downloadUrl }
+  export(id: $id) { status reason rows rowsExpected digest artifactDigest downloadUrl }
 }
 """

@@ -132,3 +132,10 @@ mutation CreateExport($from: DateTime, $to: DateTime) {
   }
 }
 """
+END_EXPORT = """\
+# Call an export off that is not made yet, and delete the file of one that is. The record and its digests stay.
+mutation EndExport($unfinished: ID!, $ready: ID!) {
+  cancelExport(input: { id: $unfinished }) { export { status reason } errors { code field message } }
+  deleteExport(input: { id: $ready }) { export { status reason digest artifactDigest } errors { code field message } }
+}
+"""

@@ -20,6 +20,7 @@ from app.domain.account import Permission
 from app.domain.errors import NotFound
 from app.domain.export import ExportStatus
 from app.exports import register
+from app.ports import EVERY_EXPORT
 from app.reports.report import PageRequest
 
 NEEDED = Permission.REPORT_EXPORT
@@ -44,8 +45,13 @@ class Export(Node):
     as_of: SafeInt = strawberry.field(description="The last sequence that it covers.")
     data_through: datetime | None = strawberry.field(description="When that entry was recorded, UTC; null for an empty ledger.")
     status: ExportStatus = strawberry.field(description="How far it is.")
-    reason: str | None = strawberry.field(description="Why it failed; null unless it did.")
+    reason: str | None = strawberry.field(
+        description="Why it failed, was cancelled or has expired, in words to act on; null otherwise."
+    )
     rows: SafeInt = strawberry.field(description="Rows made so far; all of them once it is ready.")
+    rows_expected: SafeInt | None = strawberry.field(
+        description="How many rows there will be; null where that is not known before they are drawn."
+    )
     sections: list[ExportSection] = strawberry.field(description="Rows by section; empty until it is ready.")
     digest: str | None = strawberry.field(
         description="RFC 9162 tree hash over the canonical rows, the same for every format; null until it is ready."
@@ -68,16 +74,34 @@ class ExportConnection:
     page_info: PageInfo = strawberry.field(description="Whether there are more exports, and the cursors at both ends.")
 
 
+@strawberry.input(description="Which exports. Whatever is left out or null asks for all; several filters must all hold.")
+class ExportFilters:
+    report: list[ReportKind] | None = strawberry.field(default=None, description="Only exports of one of these reports.")
+    format: list[ExportFormat] | None = strawberry.field(default=None, description="Only files of one of these kinds.")
+    status: list[ExportStatus] | None = strawberry.field(
+        default=None, description="Only exports that are as far as one of these."
+    )
+    created_by: list[str] | None = strawberry.field(
+        default=None, description="Only exports that one of these froze, as `createdBy` tells it."
+    )
+
+
 async def _one(info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="The export's id.")]) -> Export | None:
     return (await _load(info.context, [id])).get(id)
 
 
 async def _all(
-    info: Info, first: First = None, after: After = None, last: Last = None, before: Before = None
+    info: Info,
+    filters: Annotated[ExportFilters | None, strawberry.argument(description="Which ones.")] = None,
+    first: First = None,
+    after: After = None,
+    last: Last = None,
+    before: Before = None,
 ) -> ExportConnection:
     services = info.context.services
     request = PageRequest(first=first, after=after, last=last, before=before)
-    page = await register.page(services.store, info.context.principal, request)
+    wanted = register.wanted(**vars(filters)) if filters is not None else EVERY_EXPORT
+    page = await register.page(services.store, info.context.principal, request, wanted)
     rows = [export_node(each, services.public_url) for each in page.rows]
     return ExportConnection(
         edges=[Edge(cursor=cursor, node=row) for cursor, row in zip(page.cursors, rows, strict=True)],
@@ -109,6 +133,7 @@ def export_node(export: exports.Export, public_url: str) -> Export:
         status=export.status,
         reason=export.reason,
         rows=SafeInt(export.rows),
+        rows_expected=None if export.rows_expected is None else SafeInt(export.rows_expected),
         sections=[ExportSection(name=name, rows=SafeInt(rows)) for name, rows in export.sections.items()],
         digest=export.digest,
         artifact_digest=export.artifact_digest,

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import strawberry
 
 from app.api.graphql.context import Info
+from app.api.graphql.ending import cancel_export, delete_export
 from app.api.graphql.enums import ErrorCode, PrivateText
 from app.api.graphql.freezing import create_export
 from app.api.graphql.payloads import (
@@ -162,6 +163,8 @@ class Mutation:
         )
 
     create_export = create_export
+    cancel_export = cancel_export
+    delete_export = delete_export
 
     upsert_customer = _upserting(RecordKind.CUSTOMER)
     upsert_product = _upserting(RecordKind.PRODUCT)
