@@ -15,6 +15,7 @@ from app.question.keys import GroupKey
 from app.question.measures import MEDIAN, NO_EXTRAS, Condition, Extras, Term
 from app.question.measures import Measure as Measure
 from app.question.scope import Scope
+from app.question.way import Way
 
 MOST_TOP = 100
 """Groups that `top` may name: what is outside of them is told apart group by group."""
@@ -220,3 +221,5 @@ class Grouped:
     more_before: bool
     other: Group | None = None
     """Everything that is not of the `top` groups, so that these and it add up to the total; None where nothing is left."""
+    way: Way | None = field(default=None, compare=False)
+    """How it was found, where the engine has more than one way."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from app.domain.catalogue import Record
@@ -15,6 +15,7 @@ from app.storage.sql.known import Known
 from app.storage.sql.mapping import RECORD_COLUMNS
 from app.storage.sql.mapping import Mapping as Rows
 from app.storage.sql.projection import carried, first_named, stub
+from app.storage.sql.rollup_writes import RollupWrites
 from app.storage.sql.tables import catalogue
 
 _CLAIMS = "INSERT INTO claims (account_id, claim_key, sequence) SELECT $1::integer, * FROM unnest($2::bytea[], $3::bigint[])"
@@ -62,6 +63,7 @@ class Appending:
 
     def __init__(self) -> None:
         self.rows = Rows(PostgresDialect())
+        self._rollups = RollupWrites(PostgresDialect())
         self._known = Known()
         self._partitions = Partitions()
 
@@ -81,6 +83,7 @@ class Appending:
         if reversals:
             corrects = [each.corrects for each in reversals]
             await connection.execute(_REVERSALS, account_id, corrects, [each.sequence for each in reversals])
+        await self._roll_up(connection, account_id, entries, reversals)
         named = await self._project(connection, account_id, entries)
         spans = [(month, own[0].sequence, *_span(own)) for month, own in months.items()]
         await connection.execute(_MONTHS, account_id, *map(list, zip(*spans, strict=True)))
@@ -92,6 +95,22 @@ class Appending:
         """Remember what is there."""
         self._partitions.add(written.months)
         self._known.add(written.account_id, written.ids)
+
+    async def _roll_up(self, connection: Any, account_id: int, entries: Sequence[Entry], reversals: Sequence[Entry]) -> None:
+        """Bring the rollups up to date. Reversals come first: what they take back within these entries never stood."""
+        taken = [self._rollups.taken(each) for each in reversals]
+        for take in self._rollups.take if taken else ():
+            await connection.executemany(take.sql, [take.bind(each) for each in taken])
+        first, last = entries[0], entries[-1]
+        values = {
+            "account_id": account_id,
+            "above": first.sequence - 1,
+            "upto": last.sequence,
+            "recorded_from": first.recorded_at,
+            "recorded_below": last.recorded_at + timedelta.resolution,
+        }
+        add = self._rollups.add_all
+        await connection.execute(add.sql, *add.bind(values))
 
     async def _project(self, connection: Any, account_id: int, entries: Sequence[Entry]) -> tuple[tuple[str, str], ...]:
         """Bring the catalogue up to date. Stubs come first: a record described after it was named takes over where that was."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Context, Decimal
+from types import MappingProxyType
 from typing import Any, cast
 
 from sqlalchemy import ARRAY, JSON, BigInteger, ColumnElement, Integer, Numeric, Table, bindparam, case, func, literal_column
@@ -15,14 +16,17 @@ from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
 from app.domain.decimal import INTEGER_DIGITS, SCALE, scaled
+from app.domain.instant import from_micros
 from app.domain.period import Buckets, Period
 from app.storage.sql.dialect import Cut
+from app.storage.sql.rollups import rollup_tables
 from app.storage.sql.tables import EntryRow, Instant, entry_indexes, table_of
 
 FIRST, LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 """Bounds that hold every instant of recording."""
 
 _DIGITS = Context(prec=INTEGER_DIGITS + SCALE)
+_SUMS = Context(prec=400)
 _DECIMAL = Numeric(INTEGER_DIGITS + SCALE, SCALE)
 _MOMENT = TIMESTAMP(timezone=True)
 _EDGES: ARRAY[datetime] = ARRAY(_MOMENT)
@@ -57,12 +61,19 @@ class MonthTable(Own, table=True):
     last_occurred_at: int = Field(sa_type=cast(Any, Instant))
 
 
+# A sum of decimals may have more digits than any of them.
+_ROLLUPS = rollup_tables(Own.metadata, {"quantity": Numeric(), "charge": Numeric()})
+
+
 class PostgresDialect:
     """See `app.storage.sql.dialect.Dialect`."""
 
     entries: Table = table_of(EntryTable)
     compiler: Compiler = cast(Any, asyncpg.dialect)()
     blob = bytes
+    rollups: Mapping[str, Table] = _ROLLUPS
+    bounds_text: Sequence[str] = ("entries.recorded_at >= :recorded_from", "entries.recorded_at < :recorded_below")
+    farther: Mapping[str, str] = MappingProxyType({"first_use": "LEAST", "last_use": "GREATEST"})
 
     def bound(self, moment: datetime) -> datetime:
         return moment
@@ -95,6 +106,21 @@ class PostgresDialect:
         within = case((func.json_typeof(said.op("->")(key)) == literal_column("'object'"), said.op("->")(key)))
         decimal = sql_cast(within, JSON).op("->>")(literal_column("'$decimal'"))
         return func.coalesce(decimal, said.op("->>")(key))
+
+    def day(self, moment: str) -> str:
+        return f"(CAST({moment} AT TIME ZONE 'UTC' AS date) - DATE '1970-01-01')"
+
+    def micros(self, moment: str) -> str:
+        return f"CAST(EXTRACT(EPOCH FROM {moment}) * 1000000 AS bigint)"
+
+    def instant(self, micros: int) -> datetime:
+        return from_micros(micros)
+
+    def less(self, sums: Sequence[Decimal], numbers: Sequence[Decimal | None]) -> tuple[Decimal, ...]:
+        return tuple([_SUMS.subtract(one, other or Decimal(0)) for one, other in zip(sums, numbers, strict=True)])
+
+    def day_start(self, day: ColumnElement[int]) -> ColumnElement[Any]:
+        return func.to_timestamp(day * literal_column("86400"), type_=_MOMENT)
 
     def decimal_columns(self, name: str) -> tuple[str, ...]:
         return (name,)

@@ -18,6 +18,7 @@ from app.question.groups import Grouped, Groups
 from app.question.records import Records
 from app.question.rows import Rows
 from app.question.scope import Scope
+from app.question.way import Way
 from app.storage.postgres.dialect import FIRST, LAST, PostgresDialect
 from app.storage.postgres.months import Months, Timeline, Window, pieces, runs, spans
 from app.storage.postgres.readers import Readers
@@ -29,6 +30,7 @@ from app.storage.sql.extras import ExtraReads
 from app.storage.sql.mapping import Mapping
 from app.storage.sql.reads import EVERYTHING, EntryRead
 from app.storage.sql.records import RecordReads, record_arguments, record_shape
+from app.storage.sql.summaries import Summaries
 from app.storage.sql.writes import Writes, nodes_asked
 
 BATCH = 1_000
@@ -53,6 +55,7 @@ class PostgresLedger:
         self._cells = CellReads(dialect)
         self._extras = ExtraReads(dialect)
         self._records = RecordReads(dialect)
+        self._summaries = Summaries(dialect, self)
 
     async def head(self, account_id: int) -> Head:
         """Raises NotFound for an account that does not exist."""
@@ -133,8 +136,24 @@ class PostgresLedger:
 
     async def groups(self, question: Groups) -> Grouped:
         earlier = question.earlier
-        found, before = await self._found(question), None if earlier is None else await self._found(earlier)
-        return await self._cells.folded(found, question, before)
+        found, way = await self._found(question)
+        before = None if earlier is None else (await self._found(earlier))[0]
+        grouped = await self._cells.folded(found, question, before)
+        grouped.way = way
+        return grouped
+
+    async def ask(self, statement: Statement, values: dict[str, Any]) -> list[Any]:
+        return await self._readers.fetch(statement, values)
+
+    async def ask_entries(self, statement: Statement, values: dict[str, Any], as_of: int, period: Period) -> list[Any]:
+        timeline = await self._timeline(values["account_id"], as_of)
+        rows: list[Any] = []
+        for window in runs(timeline.windows(0, as_of, period)):
+            rows += await self._readers.fetch(statement, values | window.values())
+        return rows
+
+    async def counted(self, question: Groups) -> list[Any]:
+        return await self._gathered(question, self._cells.parts(question))
 
     async def records(self, question: Records) -> list[Record]:
         if question.ids == ():
@@ -142,15 +161,17 @@ class PostgresLedger:
         rows = await self._readers.fetch(self._records.records(record_shape(question)), record_arguments(question))
         return [self._mapping.record(row) for row in rows]
 
-    async def _found(self, question: Groups) -> Found:
+    async def _found(self, question: Groups) -> tuple[Found, Way]:
         extras = self._extras
-        return Found(
-            await self._gathered(question, self._cells.parts(question)),
+        cells, way = await self._summaries.cells(question)
+        found = Found(
+            cells,
             # A group is within one answer: neither customers nor ranks of two can be added up.
             await self._gathered(question, extras.customers(question), at_once=True),
             await self._gathered(question, extras.quantities(question), at_once=True),
             await self._gathered(question, extras.charges(question), at_once=True),
         )
+        return found, way
 
     async def _gathered(
         self, question: Groups, parts: Iterable[tuple[Statement, dict[str, Any]]], *, at_once: bool = False

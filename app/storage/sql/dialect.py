@@ -107,6 +107,41 @@ class Dialect(Protocol):
         """The sum, scaled by 10**18, from the values of `sums`; nulls count nothing."""
         ...
 
+    @property
+    def rollups(self) -> Mapping[str, Table]:
+        """The tables of the rollups by name, with this engine's columns for quantity and charge."""
+        ...
+
+    @property
+    def bounds_text(self) -> Sequence[str]:
+        """`bounds` as SQL."""
+        ...
+
+    @property
+    def farther(self) -> Mapping[str, str]:
+        """The functions that give the lesser and the greater of two values, as `first_use` and `last_use` want them."""
+        ...
+
+    def day(self, moment: str) -> str:
+        """SQL for the UTC day of an instant: whole days since 1970-01-01, also before."""
+        ...
+
+    def micros(self, moment: str) -> str:
+        """SQL for the whole microseconds since 1970-01-01T00:00:00Z of an instant."""
+        ...
+
+    def instant(self, micros: int) -> Any:
+        """What a row holds for the instant of so many microseconds since 1970-01-01T00:00:00Z."""
+        ...
+
+    def less(self, sums: Sequence[Any], numbers: Sequence[Decimal | None]) -> tuple[Any, ...]:
+        """Sums of quantities and charges, one after the other as `sums` gives them, with these two taken off."""
+        ...
+
+    def day_start(self, day: ColumnElement[int]) -> ColumnElement[Any]:
+        """The first instant of a UTC day."""
+        ...
+
 
 def compile_statement(clause: ClauseElement, dialect: Dialect) -> Statement:
     """The text of a Core statement for this engine. Costs about a millisecond, so it is done once for each shape."""

@@ -283,6 +283,18 @@ class TreeNodeRow(Shared, table=True):
     digest: bytes = Field(sa_type=LargeBinary)
 
 
+class ContractCustomerRow(Shared, table=True):
+    """A customer (the empty text for none) that usage has named together with a license, an order or a subscription."""
+
+    __tablename__ = "contract_customers"
+    __table_args__ = (CLUSTERED,)
+
+    account_id: int = Field(primary_key=True, sa_type=Integer)
+    dimension: str = Field(primary_key=True, sa_type=Words)
+    value: str = Field(primary_key=True, sa_type=Words)
+    customer_id: str = Field(primary_key=True, sa_type=Words)
+
+
 class SigningKeyRow(Shared, table=True):
     """A key that the gateway signs with, for all accounts; each number follows the one before."""
 
@@ -370,5 +382,6 @@ first_answers = table_of(FirstAnswerRow)
 formats = table_of(FormatRow)
 secrets = table_of(SecretRow)
 export_marks = table_of(ExportMarkRow)
+contract_customers = table_of(ContractCustomerRow)
 tree_nodes = table_of(TreeNodeRow)
 signing_keys = table_of(SigningKeyRow)

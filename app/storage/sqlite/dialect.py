@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import (
@@ -33,6 +34,7 @@ from sqlmodel import Field, SQLModel
 from app.domain.decimal import scaled, unscaled
 from app.domain.instant import from_micros, to_micros
 from app.domain.period import Buckets
+from app.storage.sql.rollups import rollup_tables
 from app.storage.sql.tables import STRICT, EntryRow, entry_indexes, table_of
 from app.storage.sqlite.runs import bucket, cuts
 
@@ -62,6 +64,11 @@ class EntryTable(Own, EntryRow, table=True):
     charge_0: int | None = Field(default=None, sa_type=Integer)
 
 
+_ROLLUPS = rollup_tables(Own.metadata, {f"{name}_{power}": Integer() for name in ("quantity", "charge") for power in LIMBS})
+_DAY = 86_400_000_000
+"""Microseconds."""
+
+
 class _Compiler(SQLiteCompiler):
     """Writes hints as they are given, which SQLAlchemy leaves out for SQLite: there they are INDEXED BY."""
 
@@ -80,6 +87,9 @@ class SqliteDialect:
 
     entries: Table = table_of(EntryTable)
     compiler: Compiler = _compiler()
+    rollups: Mapping[str, Table] = _ROLLUPS
+    bounds_text: Sequence[str] = ()
+    farther: Mapping[str, str] = MappingProxyType({"first_use": "MIN", "last_use": "MAX"})
 
     bound = staticmethod(to_micros)
     moment = staticmethod(from_micros)
@@ -96,6 +106,23 @@ class SqliteDialect:
 
     def bounds(self) -> tuple[ColumnElement[bool], ...]:
         return ()
+
+    def day(self, moment: str) -> str:
+        # Division cuts toward zero.
+        return f"(({moment}) - (({moment}) % {_DAY} + {_DAY}) % {_DAY}) / {_DAY}"
+
+    def micros(self, moment: str) -> str:
+        return moment
+
+    def instant(self, micros: int) -> int:
+        return micros
+
+    def less(self, sums: Sequence[int], numbers: Sequence[Decimal | None]) -> tuple[int, ...]:
+        taken = [limb or 0 for number in numbers for limb in self.decimal_values(number)]
+        return tuple([one - other for one, other in zip(sums, taken, strict=True)])
+
+    def day_start(self, day: ColumnElement[int]) -> ColumnElement[int]:
+        return day * literal_column(str(_DAY), BigInteger)
 
     def unindexed(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
         # A unary plus changes nothing but that the term is not used with an index (sqlite.org/optoverview.html).

@@ -11,12 +11,14 @@ from app.domain.catalogue import Record
 from app.domain.entry import Entry, EntryKind
 from app.domain.errors import NotFound
 from app.domain.merkle import Span
+from app.domain.period import Period
 from app.ports import Head
 from app.question.filters import Filters
 from app.question.groups import Grouped, Groups
 from app.question.records import Records
 from app.question.rows import Rows
 from app.question.scope import Scope
+from app.question.way import Way
 from app.storage.sql.cells import CellReads, Found
 from app.storage.sql.conditions import EVENT, NARROW, SEQUENCE, gathering_lead, ordered_lead, shape_of, values_of
 from app.storage.sql.dialect import Statement
@@ -24,6 +26,7 @@ from app.storage.sql.extras import ExtraReads
 from app.storage.sql.mapping import Mapping
 from app.storage.sql.reads import EVERYTHING, EntryRead, Reads
 from app.storage.sql.records import RecordReads, record_arguments, record_shape
+from app.storage.sql.summaries import Summaries
 from app.storage.sql.writes import Writes, nodes_asked
 from app.storage.sqlite.dialect import SqliteDialect
 from app.storage.sqlite.readers import Readers
@@ -47,6 +50,7 @@ class SqliteLedger:
         self._cells = CellReads(dialect)
         self._extras = ExtraReads(dialect)
         self._records = RecordReads(dialect)
+        self._summaries = Summaries(dialect, self)
 
     async def head(self, account_id: int) -> Head:
         """Raises NotFound for an account that does not exist."""
@@ -137,8 +141,20 @@ class SqliteLedger:
 
     async def groups(self, question: Groups) -> Grouped:
         earlier = question.earlier
-        found, before = await self._found(question), None if earlier is None else await self._found(earlier)
-        return await self._cells.folded(found, question, before)
+        found, way = await self._found(question)
+        before = None if earlier is None else (await self._found(earlier))[0]
+        grouped = await self._cells.folded(found, question, before)
+        grouped.way = way
+        return grouped
+
+    async def ask(self, statement: Statement, values: dict[str, Any]) -> list[Any]:
+        return await self._readers.fetch(statement, values)
+
+    async def ask_entries(self, statement: Statement, values: dict[str, Any], as_of: int, period: Period) -> list[Any]:
+        return await self._readers.fetch(statement, values)
+
+    async def counted(self, question: Groups) -> list[Any]:
+        return await self._counted(self._cells.parts(question))
 
     async def records(self, question: Records) -> list[Record]:
         if question.ids == ():
@@ -146,14 +162,16 @@ class SqliteLedger:
         rows = await self._readers.fetch(self._records.records(record_shape(question)), record_arguments(question))
         return [self._mapping.record(row) for row in rows]
 
-    async def _found(self, question: Groups) -> Found:
+    async def _found(self, question: Groups) -> tuple[Found, Way]:
         extras = self._extras
-        return Found(
-            await self._counted(self._cells.parts(question)),
+        cells, way = await self._summaries.cells(question)
+        found = Found(
+            cells,
             await self._counted(extras.customers(question)),
             await self._counted(extras.quantities(question)),
             await self._counted(extras.charges(question)),
         )
+        return found, way
 
     async def _counted(self, parts: Iterable[tuple[Statement, dict[str, Any]]]) -> list[Any]:
         rows: list[Any] = []

@@ -13,6 +13,7 @@ from typing import Any
 from app.domain.entry import Entry
 from app.ports import Head
 from app.storage.sql.mapping import Mapping
+from app.storage.sql.rollup_writes import RollupWrites
 from app.storage.sql.writes import Writes
 from app.storage.sqlite.insertion import Insertion
 
@@ -30,6 +31,7 @@ class Batch:
         self.heads: dict[int, Head] = {}
         self.nodes: list[tuple[int, int, int, bytes]] = []
         """Account, level, position and hash of nodes of ledgers' trees."""
+        self.reversals: list[Entry] = []
 
     def __bool__(self) -> bool:
         return bool(self.heads)
@@ -43,12 +45,21 @@ class Batch:
         sequence, leaf = (mapping.entry_columns.index(name) for name in ("sequence", "leaf"))
         return ((row[sequence], bytes(row[leaf])) for row in self.entries)
 
+    def spans(self, mapping: Mapping) -> list[tuple[int, int, int]]:
+        """Of each account the sequence before its first entry here, and that of its last."""
+        account, sequence = (mapping.entry_columns.index(name) for name in ("account_id", "sequence"))
+        first: dict[int, int] = {}
+        for row in self.entries:
+            first.setdefault(row[account], row[sequence] - 1)
+        return [(account_id, above, self.heads[account_id].sequence) for account_id, above in first.items()]
+
     def absorb(self, later: Batch) -> None:
         """Add what was appended after this."""
         self.entries += later.entries
         self.claims |= later.claims
         self.heads |= later.heads
         self.nodes += later.nodes
+        self.reversals += later.reversals
         for stub, entry in later.stubs.items():
             self.name(stub, entry)
 
@@ -56,14 +67,18 @@ class Batch:
 class Pending:
     """The batch of a group, and how batches are written."""
 
-    def __init__(self, mapping: Mapping, writes: Writes) -> None:
+    def __init__(self, mapping: Mapping, writes: Writes, rollups: RollupWrites) -> None:
         self._mapping = mapping
         self._writes = writes
+        self._rollups = rollups
         self._insertion = Insertion("entries", mapping.entry_columns)
         self.batch = Batch()
 
     def write(self, batch: Batch, connection: sqlite3.Connection) -> None:
-        """Write the rows of a batch. Stubs of ids that are known already are none."""
+        """Write the rows of a batch. Stubs of ids that are known already are none.
+
+        Raises sqlite3.IntegrityError for a second reversal of an entry, and for a claim that is taken.
+        """
         writes = self._writes
         self._insertion.insert(connection, batch.entries)
         if batch.claims:
@@ -73,7 +88,21 @@ class Pending:
             connection.executemany(writes.add_stub.sql, [self._stub(key, entry) for key, entry in batch.stubs.items()])
         if batch.nodes:
             connection.executemany(writes.add_tree_node.sql, batch.nodes)
+        self._roll_up(batch, connection)
         connection.executemany(writes.move_head.sql, [self._head(*each) for each in batch.heads.items()])
+
+    def _roll_up(self, batch: Batch, connection: sqlite3.Connection) -> None:
+        """Bring the rollups up to date. Reversals come first: what they take back within the batch never stood."""
+        rollups = self._rollups
+        if batch.reversals:
+            rows = [(each.account_id, each.corrects, each.sequence) for each in batch.reversals]
+            connection.executemany(self._writes.add_reversal.sql, rows)
+            taken = [rollups.taken(each) for each in batch.reversals]
+            for take in rollups.take:
+                connection.executemany(take.sql, map(take.bind, taken))
+        for account_id, above, upto in batch.spans(self._mapping):
+            for add in rollups.add:
+                connection.execute(add.sql, add.bind({"account_id": account_id, "above": above, "upto": upto}))
 
     def flush(self, connection: sqlite3.Connection) -> None:
         """Write what is pending."""

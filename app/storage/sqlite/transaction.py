@@ -23,6 +23,7 @@ from app.storage.sql.formats import FormatStatements, format_of, format_values
 from app.storage.sql.known import Known
 from app.storage.sql.mapping import Mapping
 from app.storage.sql.projection import carried, first_named
+from app.storage.sql.rollup_writes import RollupWrites
 from app.storage.sql.writes import WIDEST, Writes, nodes_asked, width
 from app.storage.sqlite.connection import empty_log
 from app.storage.sqlite.pending import Batch, Pending
@@ -37,7 +38,7 @@ class Shared:
     def __init__(self, dialect: Dialect) -> None:
         self.mapping = Mapping(dialect)
         self.writes = Writes(dialect)
-        self.pending = Pending(self.mapping, self.writes)
+        self.pending = Pending(self.mapping, self.writes, RollupWrites(dialect))
         self.known = Known()
         self.dialect = dialect
         self.exports = ExportStatements(dialect)
@@ -192,11 +193,16 @@ class SqliteTransaction:
         return found + [digest for _, own, position, digest in drafted if own == level and first <= position < end]
 
     def _reverse(self, reversals: Sequence[Entry]) -> None:
-        for each in reversals:
-            try:
-                self._execute(self._writes.add_reversal, corrects=each.corrects, sequence=each.sequence)
-            except sqlite3.IntegrityError as error:
-                raise AlreadyCorrected("the entry was reversed before") from error
+        """Write what was appended, where it takes something back, so that a second time is noticed here."""
+        if not reversals:
+            return
+        self._draft.reversals += reversals
+        try:
+            self._settled()
+        except sqlite3.IntegrityError as error:
+            if "reversals." not in str(error):
+                raise
+            raise AlreadyCorrected("the entry was reversed before") from error
 
     def _claim(self, claim: Claim) -> None:
         key = (self._account_id, claim.key)

@@ -23,6 +23,7 @@ from app.question.groups import Dimension, Groups
 from app.question.rows import Rows
 from app.question.scope import Scope
 from app.storage.postgres import PostgresStore, ledger, open_postgres
+from app.storage.sql import planner
 from app.storage.sql.dialect import Statement
 from tests.conftest import Clock, caller
 from tests.databases import DATABASES
@@ -176,6 +177,7 @@ async def lived(postgres: PostgresStore, acme: Account, operator: Principal, rul
 def looked(lived: Scope, postgres: PostgresStore, outside: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch) -> Looked:
     """The partitions in the plans of a question, once the account's months are known, and pieces of a walk are small."""
     monkeypatch.setattr(ledger, "PIECE", 15)
+    monkeypatch.setattr(planner, "ROLLUPS", ())  # which tell a period without any partition
     return Looked(postgres, outside, monkeypatch)
 
 

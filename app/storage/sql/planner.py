@@ -1,0 +1,149 @@
+"""The planner: which rollup answers a question for totals, for which days, and what is left for the ledger to say.
+
+It looks at the question alone, not at the data: the same question takes the same way on a new and on a full database. What it
+does not know it leaves to the ledger, which can answer everything.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
+
+from app.domain.instant import EPOCH
+from app.domain.period import Granularity, Period
+from app.question.filters import Filters
+from app.question.groups import Groups
+from app.question.keys import Dimension
+from app.storage.sql.rollups import LINKED, ROLLUPS, Rollup
+
+MOST_CUT = 64
+"""Days of which some bucket's edge makes two: each is asked of the ledger in a question of its own."""
+_DAY = timedelta(days=1)
+_DIMENSIONS = frozenset(each.value for each in Dimension)
+_FOREVER = Filters()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How a question for totals is answered.
+
+    The rollup tells the days from `first` to before `end` (whole days since 1970, None is open) but for those in `cut`, the
+    ledger tells the periods in `edges`. Without a rollup the ledger tells everything.
+    """
+
+    reason: str
+    """Why, for people: in their words and without any value of the question."""
+    rollup: Rollup | None = None
+    link: str | None = None
+    """The dimension whose customers' rows are read; None where the customers are named, or the days come first."""
+    first: int | None = None
+    end: int | None = None
+    cut: tuple[int, ...] = ()
+    edges: tuple[Period, ...] = ()
+
+    def holds(self, day: int) -> bool:
+        """Whether the rollup tells that day."""
+        return (self.first is None or day >= self.first) and (self.end is None or day < self.end) and day not in self.cut
+
+
+def day_of(moment: datetime) -> int:
+    """The UTC day that holds the instant: whole days since 1970-01-01."""
+    return (moment - EPOCH).days
+
+
+def day_start(day: int) -> datetime:
+    """Its first instant."""
+    return EPOCH + day * _DAY
+
+
+def day_period(day: int) -> Period:
+    """All of it."""
+    return Period(day_start(day), day_start(day + 1))
+
+
+def columns(question: Groups) -> tuple[str, ...]:
+    """The columns that a question groups by, as far as it is columns."""
+    return tuple(each.value for each in question.by if isinstance(each, Dimension))
+
+
+def plan(question: Groups) -> Plan:
+    """How to answer it."""
+    named = {name for name, _ in question.filters.terms()}
+    strange = sorted(_strange(question.filters) | (named - _DIMENSIONS))
+    if strange:
+        return Plan(f"what `{strange[0]}` filters by is in no rollup")
+    by = set(columns(question))
+    if len(by) != len(question.by):
+        return Plan("a key of additional data is in no rollup")
+    found = next(_fitting(by | named, named), None)
+    if found is None:
+        return Plan(f"no rollup has {', '.join(sorted(by | named))} together")
+    rollup, link = found
+    if question.buckets is not None and question.buckets.granularity is Granularity.HOUR:
+        return Plan("hours are shorter than a rollup's days")
+    period = _asked(question)
+    if period is None:
+        return Plan("no bucket is in the period")
+    first = None if period.start is None else -((EPOCH - period.start) // _DAY)
+    end = None if period.end is None else day_of(period.end)
+    if first is not None and end is not None and first >= end:
+        return Plan("the period holds no whole UTC day")
+    cut = _cut(question, first, end)
+    if len(cut) > MOST_CUT or (first is not None and end is not None and 2 * len(cut) >= end - first):
+        return Plan("the buckets' edges make two of too many UTC days")
+    edges = [day_period(day) for day in cut]
+    if period.start is not None and first is not None and period.start < day_start(first):
+        edges.append(Period(period.start, day_start(first)))
+    if period.end is not None and end is not None and day_start(end) < period.end:
+        edges.append(Period(day_start(end), period.end))
+    return Plan(f"{rollup.name} has all that is asked for", rollup, link, first, end, cut, tuple(edges))
+
+
+def _strange(filters: Filters) -> set[str]:
+    """Filters beside the dimensions and the period, whichever there are."""
+    known = {"period", *_DIMENSIONS}
+    return {
+        each.name for each in fields(filters) if each.name not in known and getattr(filters, each.name) != _default(each.name)
+    }
+
+
+def _default(name: str) -> object:
+    return getattr(_FOREVER, name)
+
+
+def _fitting(needed: set[str], named: set[str]) -> Iterator[tuple[Rollup, str | None]]:
+    """The rollups that have the dimensions, the smallest first, each with the dimension that leads to customers.
+
+    One that holds customers by day would be read whole for one of them: others have a customer's days in one place.
+    """
+    for rollup in ROLLUPS:
+        if not needed <= set(rollup.dimensions):
+            continue
+        if not rollup.by_customer:
+            if "customer_id" not in named:
+                yield rollup, None
+        elif "customer_id" in named:
+            yield rollup, None
+        elif link := next((each for each in LINKED if each in named), None):
+            yield rollup, link
+
+
+def _asked(question: Groups) -> Period | None:
+    """The period that counts: that of the filters within that of the buckets. None where they have nothing in common."""
+    period, buckets = question.filters.period, question.buckets
+    if buckets is None:
+        return period
+    start = buckets.edges[0] if period.start is None else max(buckets.edges[0], period.start)
+    end = buckets.edges[-1] if period.end is None else min(buckets.edges[-1], period.end)
+    return Period(start, end) if start < end else None
+
+
+def _cut(question: Groups, first: int | None, end: int | None) -> tuple[int, ...]:
+    """The days among these within which one bucket ends and the next begins."""
+    buckets = question.buckets
+    if buckets is None or first is None or end is None:
+        return ()
+    inner = buckets.edges[bisect_right(buckets.edges, day_start(first)) : bisect_left(buckets.edges, day_start(end))]
+    return tuple(dict.fromkeys(day_of(edge) for edge in inner if (edge - EPOCH) % _DAY))

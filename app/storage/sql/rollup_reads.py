@@ -1,0 +1,204 @@
+"""The statements that read totals from a rollup, and tell the head that these are as of."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import BigInteger, ColumnElement, Integer, bindparam, case, cast, func, literal_column, null, select, true
+
+from app.domain.entry import Entry
+from app.question.groups import Groups
+from app.storage.sql.conditions import listed, repeated
+from app.storage.sql.dialect import Cut, Dialect, Statement, compile_statement
+from app.storage.sql.planner import Plan, columns, day_of
+from app.storage.sql.rollups import COUNTS, NOTHING
+from app.storage.sql.tables import contract_customers, heads
+from app.storage.sql.writes import width
+
+
+@dataclass(frozen=True, slots=True)
+class RollupShape:
+    """What of a plan and a question decides the text of the statement."""
+
+    rollup: str
+    customers: int
+    """Customers whose rows are read; none where their rows are not in one place."""
+    terms: tuple[tuple[str, int], ...]
+    by: tuple[str, ...]
+    start: bool
+    end: bool
+    without: int
+    """Days that are left out."""
+    apart: int
+    """Days whose first and last uses are told apart from those of the others."""
+    by_bucket: bool
+    bucket: Hashable
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row: the keys as the ledger's rows have them, how many entries, and what is added up of them.
+
+    First and last are doubled microseconds, whose odd bit tells whether they are certain (see `app.storage.sql.rollups`): over
+    the days that are not told apart, then over those that are.
+    """
+
+    key: tuple[Any, ...]
+    entries: int
+    counts: tuple[int, ...]
+    """In the order of a ledger's row: signed events, measured, charged, then all quantities and charges."""
+    first: int | None
+    last: int | None
+    first_apart: int | None
+    last_apart: int | None
+    sums: tuple[Any, ...]
+
+
+class RollupReads:
+    """The statements for one engine, each compiled when its shape is first asked."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._dialect = dialect
+        self._statement = lru_cache(maxsize=256)(self._compiled)
+        self._links = lru_cache(maxsize=16)(self._linking)
+
+    def customers(self, question: Groups, plan: Plan, most: int) -> tuple[Statement, dict[str, Any]]:
+        """The statement for the customers that the plan's link leads to, at most so many."""
+        assert plan.link is not None
+        values = dict(question.filters.terms())[plan.link]
+        given = {"account_id": question.scope.account_id, "dimension": plan.link, "most": most}
+        return self._links(width(len(values))), given | repeated("value", values)
+
+    def parts(
+        self, question: Groups, plan: Plan, customers: Sequence[str], apart: Sequence[int]
+    ) -> Iterator[tuple[Statement, dict[str, Any]]]:
+        """The statements that together read each of the plan's rows once. Each tells the ledger's head in its first column, in
+        one row without a key where nothing is found."""
+        if question.buckets is None:
+            yield self._part(question, plan, customers, apart, None)
+            return
+        for cut in self._dialect.cuts(question.buckets):
+            yield self._part(question, plan, customers, apart, cut)
+
+    def row(self, row: Sequence[Any], question: Groups) -> Row | None:
+        """What a row of the answer holds behind the head; None for nothing."""
+        keys = (0 if question.buckets is None else 1) + len(question.by) + 2
+        _, entries, events, measured, quantities, charged, charges, first, last, first_apart, last_apart = row[:11]
+        if entries is None:
+            return None
+        counts = (events, measured, charged, quantities, charges)
+        key, sums = tuple(row[11 : 11 + keys]), tuple(row[11 + keys :])
+        return Row(key, entries, counts, first, last, first_apart, last_apart, sums)
+
+    def key(self, row: Row, question: Groups) -> tuple[Any, ...]:
+        """What a row is of, the same as `key_of` tells of its entries."""
+        if question.buckets is None:
+            return row.key
+        return (self._dialect.bucket_start(row.key[0], question.buckets), *row.key[1:])
+
+    def key_of(self, entry: Entry, question: Groups) -> tuple[Any, ...]:
+        """What the row of an entry is of."""
+        own = (*(getattr(entry, each) for each in columns(question)), entry.unit, entry.currency)
+        if question.buckets is None:
+            return own
+        edges = question.buckets.edges
+        return (edges[bisect_right(edges, entry.occurred_at) - 1], *own)
+
+    def less(self, row: Row, entry: Entry) -> Row:
+        """A row without what an entry has added to it, but for first and last uses."""
+        sign = entry.sign
+        measured, charged = int(entry.quantity is not None), int(entry.charge is not None)
+        taken = (sign, sign * measured, sign * charged, measured, charged)
+        sums = self._dialect.less(row.sums, (entry.quantity, entry.charge))
+        counts = tuple([one - other for one, other in zip(row.counts, taken, strict=True)])
+        return replace(row, entries=row.entries - 1, counts=counts, sums=sums)
+
+    def _part(
+        self, question: Groups, plan: Plan, customers: Sequence[str], apart: Sequence[int], cut: Cut | None
+    ) -> tuple[Statement, dict[str, Any]]:
+        assert plan.rollup is not None
+        first, end = plan.first, plan.end
+        if cut is not None and first is not None and end is not None:
+            # A day that is not whole in this part is one that an edge cuts, and left out in any case.
+            first, end = max(first, day_of(_known(cut.period.start))), min(end, day_of(_known(cut.period.end)))
+        filters = question.filters
+        values: dict[str, Any] = {"account_id": question.scope.account_id, "first": first, "end": end}
+        for name, terms in filters.terms():
+            values |= repeated(name, terms)
+        values |= repeated("without", plan.cut) | repeated("apart", apart) | repeated("customer", customers)
+        if cut is not None:
+            values |= cut.values
+        shape = RollupShape(
+            plan.rollup.name,
+            width(len(customers)),
+            tuple((name, width(len(terms))) for name, terms in filters.terms()),
+            columns(question),
+            first is not None,
+            end is not None,
+            width(len(plan.cut)),
+            width(len(apart)),
+            cut is not None,
+            None if cut is None else cut.shape,
+        )
+        return self._statement(shape), values
+
+    def _compiled(self, shape: RollupShape) -> Statement:
+        dialect = self._dialect
+        table = dialect.rollups[shape.rollup]
+        grouped: list[ColumnElement[Any]] = [table.c[name] for name in (*shape.by, "unit", "currency")]
+        keys: list[ColumnElement[Any]] = [func.nullif(column, literal_column(f"'{NOTHING}'")) for column in grouped]
+        if shape.by_bucket:
+            bucket = dialect.bucket(dialect.day_start(table.c.day), shape.bucket).label("bucket")
+            keys.insert(0, bucket)
+            grouped.insert(0, literal_column("bucket"))
+        is_apart = table.c.day.in_(listed("apart", shape.apart))
+        extremes: list[ColumnElement[Any]] = []
+        for inside in (False, True):
+            for function, column in ((func.min, table.c.first_use), (func.max, table.c.last_use)):
+                if not shape.apart:
+                    extremes.append(null() if inside else function(column))
+                else:
+                    extremes.append(function(case((is_apart if inside else ~is_apart, column))))
+        sums = [func.sum(table.c[name]) for decimal in ("quantity", "charge") for name in dialect.decimal_columns(decimal)]
+        counts = [cast(func.sum(table.c[name]), BigInteger) for name in COUNTS]
+        values = [*counts, *extremes, *keys, *sums]
+        labelled = [each.label("bucket" if shape.by_bucket and each is keys[0] else f"v{at}") for at, each in enumerate(values)]
+        found = select(*labelled).where(*self._conditions(shape)).group_by(*grouped).subquery("found")
+        end = select(heads.c.sequence).where(heads.c.account_id == bindparam("account_id")).subquery("head")
+        # One statement, so that the rows and the head are of one state.
+        return compile_statement(select(end.c.sequence, *found.c).select_from(end.outerjoin(found, true())), dialect)
+
+    def _linking(self, count: int) -> Statement:
+        found = select(contract_customers.c.customer_id).distinct().limit(bindparam("most", type_=Integer))
+        found = found.where(
+            contract_customers.c.account_id == bindparam("account_id"),
+            contract_customers.c.dimension == bindparam("dimension"),
+            contract_customers.c.value.in_(listed("value", count)),
+        )
+        return compile_statement(found, self._dialect)
+
+    def _conditions(self, shape: RollupShape) -> Iterator[ColumnElement[bool]]:
+        dialect = self._dialect
+        own = dialect.rollups[shape.rollup].c
+        yield own.account_id == bindparam("account_id")
+        if shape.customers:
+            yield own.customer_id.in_(listed("customer", shape.customers))
+        for name, count in shape.terms:
+            column, values = own[name], listed(name, count)
+            yield column == values[0] if count == 1 else column.in_(values)
+        if shape.start:
+            yield own.day >= bindparam("first", type_=Integer)
+        if shape.end:
+            yield own.day < bindparam("end", type_=Integer)
+        if shape.without:
+            yield dialect.unindexed(own.day).not_in(listed("without", shape.without))
+
+
+def _known(moment: datetime | None) -> datetime:
+    assert moment is not None
+    return moment

@@ -1,0 +1,93 @@
+"""The rollups: narrow tables with one row for each UTC day and combination of few dimensions, kept while entries are appended.
+
+A row holds the signed totals of a day's usage entries that share the dimensions, the unit and the currency. All of it can be
+added, so late arrivals and corrections are entries like any other; only the first and the last use can not be taken back. They
+are kept as twice the microsecond, and the odd bit tells whether they are certain: the entry that bore them may have been
+reversed since. Then no entry that stands lies beyond them, and the ledger of that one day knows the rest.
+
+A dimension, unit or currency that an entry does not name is the empty text here: no id is empty, and keys hold no nulls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from types import MappingProxyType
+from typing import Any
+
+from sqlalchemy import Column, Integer, MetaData, Table
+
+from app.storage.sql.tables import CLUSTERED, Big, Words
+
+NOTHING = ""
+"""What stands for null in a key."""
+COUNTS = ("entries", "events", "measured", "quantities", "charged", "charges")
+"""How many entries there are, and with a quantity, and with a charge: signed ones (a reversal counts -1) before each of all."""
+EXTREMES = ("first_use", "last_use")
+_OPTIONS: dict[str, Any] = {**CLUSTERED, "postgresql_with": {"fillfactor": 80}}
+"""Rows of the present day change all the time: room in its page lets PostgreSQL change one without touching the indexes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rollup:
+    """One rollup: its table, and the columns of its key between the account and the unit, in their order."""
+
+    name: str
+    key: tuple[str, ...]
+
+    @property
+    def dimensions(self) -> tuple[str, ...]:
+        """What it can be grouped and filtered by."""
+        return tuple(each for each in self.key if each != "day")
+
+    @property
+    def by_customer(self) -> bool:
+        """Whether a customer's days are in one place; otherwise a day's rows are."""
+        return self.key[0] == "customer_id"
+
+    @property
+    def whole_key(self) -> tuple[str, ...]:
+        """The primary key."""
+        return ("account_id", *self.key, "unit", "currency")
+
+
+ROLLUPS = (
+    Rollup("product_days", ("day", "product_id", "feature_code")),
+    Rollup("customer_days", ("day", "customer_id")),
+    Rollup("contract_days", ("customer_id", "day", "product_id", "license_id", "order_id", "subscription_id")),
+    Rollup("feature_days", ("customer_id", "day", "license_id", "feature_code")),
+)
+"""Every rollup, the smallest first. A license, an order or a subscription mostly belongs to one customer and few products, so
+that naming all of them in one rollup makes few more rows than naming one."""
+
+LINKED = ("license_id", "order_id", "subscription_id")
+"""Dimensions whose customers are known, so that naming one finds its rows among a customer's: indexes by each of them took as
+much room as the rollups themselves."""
+
+
+def rollup_tables(metadata: MetaData, decimals: Mapping[str, Any]) -> Mapping[str, Table]:
+    """The tables of one engine by name; `decimals` are its columns for a quantity and a charge, with their types."""
+    return MappingProxyType({each.name: _table(each, metadata, decimals) for each in ROLLUPS})
+
+
+@cache
+def value_columns(decimals: tuple[str, ...]) -> tuple[str, ...]:
+    """The columns behind the key."""
+    return (*COUNTS, *EXTREMES, *decimals)
+
+
+def _table(rollup: Rollup, metadata: MetaData, decimals: Mapping[str, Any]) -> Table:
+    def column(name: str) -> Column[Any]:
+        kind: Any = Integer() if name in ("account_id", "day") else Words
+        return Column(name, kind, primary_key=True, autoincrement=False)
+
+    return Table(
+        rollup.name,
+        metadata,
+        *map(column, rollup.whole_key),
+        *(Column(name, Big, nullable=False) for name in COUNTS),
+        *(Column(name, Big) for name in EXTREMES),
+        *(Column(name, kind, nullable=False) for name, kind in decimals.items()),
+        **_OPTIONS,
+    )

@@ -1,0 +1,248 @@
+"""Totals by way of the rollups: their rows, what the ledger tells of the edges, and the newer entries taken off again.
+
+A rollup is as of the head; a question is as of a sequence, which on a busy ledger is a few entries behind by the time it is
+read. So the head is read with the rows, in one statement, and what lies between is subtracted. First and last uses cannot be
+subtracted: where newer entries touch a group, or where a reversal has left one uncertain, the ledger of single days is asked.
+"""
+
+from __future__ import annotations
+
+import logging
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, Protocol
+
+from app.domain.entry import Entry, EntryKind
+from app.domain.instant import EPOCH, from_micros, to_micros
+from app.domain.period import Period
+from app.question.groups import Groups
+from app.question.rows import Rows
+from app.question.scope import Scope
+from app.question.way import Way
+from app.storage.sql.dialect import Dialect, Statement
+from app.storage.sql.planner import Plan, day_of, day_period, plan
+from app.storage.sql.rollup_reads import RollupReads, Row
+from app.storage.sql.rollups import NOTHING
+from app.storage.sql.uses import UseReads
+
+_LOG = logging.getLogger("gateway.storage")
+
+NEAR = 2_000
+"""Entries that a question may be behind the head; further back the ledger answers."""
+MOST_CUSTOMERS = 8
+"""Customers that a license, an order or a subscription may have for their rows to be looked through."""
+MOST_APART = 16
+"""Days that these entries may be about."""
+MOST_LOOKS = 256
+"""First and last uses that may have to be looked up."""
+_DAY = 86_400_000_000
+"""Microseconds."""
+_TRIES = 4
+"""Times that a rollup is read while others are writing, before the ledger answers."""
+
+
+class Ledger(Protocol):
+    """What an engine is asked."""
+
+    async def ask(self, statement: Statement, values: dict[str, Any]) -> list[Any]:
+        """The rows of a statement that is not about entries."""
+        ...
+
+    async def ask_entries(self, statement: Statement, values: dict[str, Any], as_of: int, period: Period) -> list[Any]:
+        """The rows of a statement about entries with a sequence of at most `as_of` that occurred in the period."""
+        ...
+
+    async def counted(self, question: Groups) -> list[Any]:
+        """The rows of cells that the entries asked for make."""
+        ...
+
+    async def rows(self, question: Rows) -> list[Entry]:
+        """See `app.ports.Ledger`."""
+        ...
+
+
+class _Unfit(Exception):
+    """The rollup cannot answer this time; the message says why."""
+
+
+class Summaries:
+    """For one engine."""
+
+    def __init__(self, dialect: Dialect, ledger: Ledger) -> None:
+        self._dialect = dialect
+        self._ledger = ledger
+        self._reads = RollupReads(dialect)
+        self._uses = UseReads(dialect)
+
+    async def cells(self, question: Groups) -> tuple[list[Any], Way]:
+        """The rows of cells that the question asks for, and how they were found."""
+        planned = plan(question)
+        reason = planned.reason
+        if planned.rollup is not None:
+            try:
+                cells, way = await self._rolled(question, planned)
+            except _Unfit as unfit:
+                reason = str(unfit)
+            else:
+                for edge in planned.edges:
+                    cells += await self._ledger.counted(replace(question, filters=question.filters.within(edge)))
+                _LOG.debug("totals by %s: %s", way.source, way.reason)
+                return cells, way
+        _LOG.debug("totals by the ledger: %s", reason)
+        return await self._ledger.counted(question), Way("ledger", reason)
+
+    async def _rolled(self, question: Groups, planned: Plan) -> tuple[list[Any], Way]:
+        assert planned.rollup is not None
+        customers = await self._customers(question, planned)
+        if not customers and planned.link is not None:
+            return [], Way(planned.rollup.name, planned.reason)
+        apart: tuple[int, ...] = ()
+        for _ in range(_TRIES):
+            head, rows = await self._read(question, planned, customers, apart)
+            newer = await self._newer(question, planned, customers, head)
+            days = {day_of(each.occurred_at) for each in newer}
+            if days <= set(apart):
+                break
+            apart = tuple(sorted(days | set(apart)))
+            if len(apart) > MOST_APART:
+                raise _Unfit(f"the entries after the sequence are about more than {MOST_APART} days")
+        else:
+            raise _Unfit("the ledger was written to each time that the rollup was read")
+        touched: set[int] = set()
+        if newer:
+            rows, touched = self._without(rows, newer, question)
+        looks = _Looks(self._dialect, self._uses, self._ledger, question, apart)
+        cells = [self._cell(row, *await looks.extremes(row, touched=at in touched)) for at, row in enumerate(rows)]
+        days_told = None if planned.first is None or planned.end is None else planned.end - planned.first - len(planned.cut)
+        return cells, Way(planned.rollup.name, planned.reason, days_told, len(planned.edges), len(newer), looks.made)
+
+    async def _customers(self, question: Groups, planned: Plan) -> tuple[str, ...]:
+        """The customers whose rows are to be read, where others than the named ones are: those known at the sequence at least."""
+        if planned.link is None:
+            return ()
+        found = await self._ledger.ask(*self._reads.customers(question, planned, MOST_CUSTOMERS + 1))
+        if len(found) > MOST_CUSTOMERS:
+            raise _Unfit(f"what `{planned.link}` names belongs to more than {MOST_CUSTOMERS} customers")
+        return tuple(row[0] for row in found)
+
+    async def _read(
+        self, question: Groups, planned: Plan, customers: Sequence[str], apart: Sequence[int]
+    ) -> tuple[int, list[Row]]:
+        heads: set[int] = set()
+        rows: list[Row] = []
+        for statement, values in self._reads.parts(question, planned, customers, apart):
+            for found in await self._ledger.ask(statement, values):
+                heads.add(found[0])
+                row = self._reads.row(found, question)
+                if row is not None:
+                    rows.append(row)
+        if len(heads) != 1:
+            raise _Unfit("the ledger was written to between two parts of the question")
+        return heads.pop(), rows
+
+    async def _newer(self, question: Groups, planned: Plan, customers: Sequence[str], head: int) -> list[Entry]:
+        """The entries after the question's sequence that are in the rollup's rows already."""
+        account_id, as_of = question.scope.account_id, question.scope.as_of
+        if head <= as_of:
+            return []
+        if head - as_of > NEAR:
+            raise _Unfit(f"the sequence is more than {NEAR:,} entries behind the head")
+        asked = Rows(Scope(account_id, head), question.filters, frozenset((EntryKind.USAGE,)), above=as_of, descending=False)
+        edges = () if question.buckets is None else question.buckets.edges
+        return [
+            each
+            for each in await self._ledger.rows(asked)
+            if planned.holds(day_of(each.occurred_at))
+            and (not edges or edges[0] <= each.occurred_at < edges[-1])
+            and (planned.link is None or (each.customer_id or NOTHING) in customers)
+        ]
+
+    def _without(self, rows: Sequence[Row], newer: Iterable[Entry], question: Groups) -> tuple[list[Row], set[int]]:
+        """The rows without what newer entries have added to them, and which of these they have touched."""
+        by_key = {self._reads.key(row, question): row for row in rows}
+        touched = set()
+        for entry in newer:
+            key = self._reads.key_of(entry, question)
+            if key not in by_key:
+                raise _Unfit("the rollup lacks what was recorded last; `gateway ledger verify` tells more")
+            by_key[key] = self._reads.less(by_key[key], entry)
+            touched.add(key)
+        kept = [(key, row) for key, row in by_key.items() if row.entries]
+        return [row for _, row in kept], {at for at, (key, _) in enumerate(kept) if key in touched}
+
+    def _cell(self, row: Row, first: int | None, last: int | None) -> tuple[Any, ...]:
+        """The row as the ledger's own statement would tell it."""
+        instant = self._dialect.instant
+        uses = (None if first is None else instant(first), None if last is None else instant(last))
+        return (*row.key, *row.counts, *uses, *row.sums)
+
+
+class _Looks:
+    """First and last uses for one question, in microseconds since 1970, looked up where they have to be."""
+
+    def __init__(self, dialect: Dialect, uses: UseReads, ledger: Ledger, question: Groups, apart: Sequence[int]) -> None:
+        self._dialect = dialect
+        self._uses = uses
+        self._ledger = ledger
+        self._question = question
+        self._apart = apart
+        self.made = 0
+
+    async def extremes(self, row: Row, *, touched: bool) -> tuple[int | None, int | None]:
+        """The first and the last use of a row; `touched` where newer entries may have moved those of the days apart."""
+        if not row.counts[0]:
+            return None, None  # nothing stands
+        first, last = row.first, row.last
+        if not touched:
+            first = min((each for each in (first, row.first_apart) if each is not None), default=None)
+            last = max((each for each in (last, row.last_apart) if each is not None), default=None)
+            # The usual case, and of it there may be many thousands.
+            if first is not None and last is not None and not first & 1 and last & 1:
+                return first >> 1, last >> 1
+        found_first = await self._certain(row, first, last=False)
+        found_last = await self._certain(row, last, last=True)
+        if touched:
+            found_first = await self._nearer(row, found_first, last=False)
+            found_last = await self._nearer(row, found_last, last=True)
+        return found_first, found_last
+
+    async def _certain(self, row: Row, twice: int | None, *, last: bool) -> int | None:
+        """A use from a rollup: where it is not certain, nothing that stands lies beyond it, and something does in its day."""
+        if twice is None or bool(twice & 1) is last:
+            return None if twice is None else twice >> 1
+        return await self._look(row, day_of(from_micros(twice >> 1)), last=last)
+
+    async def _nearer(self, row: Row, known: int | None, *, last: bool) -> int | None:
+        """A use among the days apart that lies beyond the one that is known of the others."""
+        bucket = self._bucket(row)
+        for day in sorted(self._apart, reverse=last):
+            if not bucket.contains(EPOCH + day * timedelta(days=1)):
+                continue
+            if known is not None and (day < known // _DAY) is last:
+                break
+            found = await self._look(row, day, last=last)
+            if found is not None:
+                return found
+        return known
+
+    async def _look(self, row: Row, day: int, *, last: bool) -> int | None:
+        question = self._question
+        period = day_period(day)
+        if self.made == MOST_LOOKS:
+            raise _Unfit(f"reversals and newer entries leave more than {MOST_LOOKS} first and last uses uncertain")
+        self.made += 1
+        key = row.key[0 if question.buckets is None else 1 :]
+        statement, values = self._uses.look(question, key, period, last=last)
+        rows = await self._ledger.ask_entries(statement, values, question.scope.as_of, period)
+        found = [to_micros(self._dialect.moment(each[0])) for each in rows]
+        return (max if last else min)(found, default=None)
+
+    def _bucket(self, row: Row) -> Period:
+        """The time of the row's group: days of which all is in it are meant."""
+        buckets = self._question.buckets
+        if buckets is None:
+            return Period()
+        start = self._dialect.bucket_start(row.key[0], buckets)
+        return Period(start, buckets.edges[bisect_right(buckets.edges, start)])

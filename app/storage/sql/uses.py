@@ -1,0 +1,71 @@
+"""First and last uses that a rollup is not certain of: looked up in the ledger of one day, by a walk that ends where one is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import BigInteger, Text, and_, bindparam, literal_column, select
+
+from app.domain.entry import EntryKind
+from app.domain.period import Period
+from app.question.groups import Groups
+from app.storage.sql.conditions import OCCURRED_AT, Shape, conditions, shape_of, values_of
+from app.storage.sql.dialect import Dialect, Statement, compile_statement
+from app.storage.sql.planner import columns as grouped_by
+from app.storage.sql.tables import reversals
+
+
+@dataclass(frozen=True, slots=True)
+class UseShape:
+    """What of a group and its question decides the text of the statement."""
+
+    filters: Shape
+    columns: tuple[str, ...]
+    last: bool
+
+
+class UseReads:
+    """The statements for one engine, each compiled when its shape is first asked."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._dialect = dialect
+        self._statement = lru_cache(maxsize=256)(self._compiled)
+
+    def look(
+        self, question: Groups, key: Sequence[str | None], period: Period, *, last: bool
+    ) -> tuple[Statement, dict[str, Any]]:
+        """The occurred_at of the first (or last) standing entry of a group in the period, in a row; no row where there is none.
+
+        `key` has the values of what is grouped by, then unit and currency.
+        """
+        filters = question.filters.within(period)
+        columns = (*grouped_by(question), "unit", "currency")
+        values: dict[str, Any] = {"account_id": question.scope.account_id, "above": 0, "upto": question.scope.as_of}
+        values |= values_of(filters, self._dialect)
+        values |= {f"key_{name}": value for name, value in zip(columns, key, strict=True)}
+        return self._statement(UseShape(shape_of(filters, (EntryKind.USAGE,)), columns, last)), values
+
+    def _compiled(self, shape: UseShape) -> Statement:
+        dialect = self._dialect
+        entries = dialect.entries
+        taken_back = and_(
+            reversals.c.account_id == entries.c.account_id,
+            reversals.c.corrects == entries.c.sequence,
+            reversals.c.sequence <= bindparam("upto", type_=BigInteger),
+        )
+        order = entries.c.occurred_at
+        found = (
+            select(entries.c.occurred_at)
+            .select_from(entries.outerjoin(reversals, taken_back))
+            .where(*conditions(dialect, shape.filters, OCCURRED_AT))
+            .where(entries.c.correction.is_distinct_from(literal_column("'reversal'")), reversals.c.corrects.is_(None))
+            .order_by(order.desc() if shape.last else order)
+            .limit(1)
+        )
+        for name in shape.columns:
+            own = dialect.unindexed(entries.c[name])
+            found = found.where(own.is_not_distinct_from(bindparam(f"key_{name}", type_=Text)))
+        return compile_statement(found, dialect)
