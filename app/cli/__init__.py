@@ -10,6 +10,7 @@ from rich.console import Console
 from app.cli import (
     accounts,
     copying,
+    drifting,
     exporting,
     formats,
     importing,
@@ -39,6 +40,7 @@ app.add_typer(ledger.app, name="ledger", help="The ledger itself: verify it, era
 ledger.app.command("checkpoint")(proving.checkpoint_command)
 ledger.app.command("prove-inclusion")(proving.prove_inclusion_command)
 ledger.app.command("prove-consistency")(proving.prove_consistency_command)
+ledger.app.command("drift")(drifting.drift_command)
 app.add_typer(signing.app, name="signing-key", help="Keys that the gateway signs with: public halves, rotation.")
 app.command("init")(serving.init_command)
 app.command("serve")(serving.serve_command)

@@ -15,6 +15,7 @@ from app.cli.session import Session, run
 from app.domain.errors import Unavailable
 from app.evidence import checkpoints, proofs
 from app.evidence.checkpoints import Document
+from app.reports.report import MOST_ROWS, PageRequest
 
 OutOption = Annotated[Path | None, typer.Option("--out", help="File to write; to the screen if left out.")]
 
@@ -35,10 +36,10 @@ def checkpoint_command(
         signer = signer_of(session.settings, session.store)
         if every:
             found: list[Document] = []
-            below = None
-            while page := await checkpoints.kept(session.store, principal, below=below):
-                found += page
-                below = int(page[-1]["statement"]["sequence"])
+            request = PageRequest(first=MOST_ROWS)
+            while (page := await checkpoints.page(session.store, principal, request)).rows:
+                found += page.rows
+                request = PageRequest(first=MOST_ROWS, after=page.cursors[-1])
             return found[::-1]
         if as_of is not None:
             return [await checkpoints.checkpoint(session.store, signer, principal, as_of_asked(as_of))]

@@ -6,7 +6,6 @@ whether the ledger still begins so. Making one reads some thousand nodes at most
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import orjson
@@ -16,16 +15,17 @@ from app.domain.attestation import Attestation, AttestationKind
 from app.domain.errors import InvalidQuery
 from app.domain.instant import format_instant
 from app.evidence.keys import Signer
+from app.evidence.trees import hash_of
 from app.exports.digest import stated
 from app.ports import Store
+from app.question import cursor
 from app.question.rows import Rows
-from app.question.scope import Scope
+from app.question.scope import Checkpoint, Scope
 from app.reports.answer import AsOf, open_ledger
+from app.reports.report import Page, PageRequest
 from app.reports.tree import tree_of
 
 TYPE = "usage-gateway/checkpoint/v1"
-MOST_KEPT = 200
-"""Kept checkpoints in one answer."""
 Document = dict[str, Any]
 """A signed document as JSON: `statement` and `signature`."""
 
@@ -52,13 +52,25 @@ async def keep(store: Store, signer: Signer, account: Account) -> Document:
     return document_of(standing)
 
 
-async def kept(store: Store, principal: Principal, *, limit: int = MOST_KEPT, below: int | None = None) -> Sequence[Document]:
-    """The checkpoints that were kept of the caller's ledger, newest first. Needs `report:read`; raises InvalidQuery."""
+async def page(store: Store, principal: Principal, request: PageRequest) -> Page[Document]:
+    """One page of the kept checkpoints of the caller's ledger, newest first. Needs `report:read`; raises InvalidQuery."""
     principal.require(Permission.REPORT_READ)
-    if not 0 <= limit <= MOST_KEPT:
-        raise InvalidQuery("limit", f"must be from 0 to {MOST_KEPT}")
-    found = await store.attestations(principal.account.id, AttestationKind.CHECKPOINT, limit=limit, below=below)
-    return [document_of(each) for each in found]
+    account_id, size = principal.account.id, request.size()
+    bound = cursor.binding("checkpoints", account_id)
+    after, before = (_sequence(text, bound, name) for text, name in ((request.after, "after"), (request.before, "before")))
+    found = await store.attestations(
+        account_id, AttestationKind.CHECKPOINT, limit=size + 1, above=before, below=after, descending=not request.backward
+    )
+    more = len(found) > size
+    rows = found[:size]
+    if request.backward:
+        rows.reverse()
+    return Page(
+        [document_of(each) for each in rows],
+        [cursor.encode(bound, [each.sequence]) for each in rows],
+        has_next=more if not request.backward else before is not None,
+        has_previous=more if request.backward else after is not None,
+    )
 
 
 async def statement(store: Store, account: Account, sequence: int) -> Document:
@@ -85,3 +97,18 @@ def document_of(attestation: Attestation) -> Document:
 async def _kept(store: Store, account_id: int, sequence: int) -> Document | None:
     found = await store.attestations(account_id, AttestationKind.CHECKPOINT, limit=1, above=sequence - 1, below=sequence + 1)
     return document_of(found[0]) if found else None
+
+
+def name_of(document: Document) -> str:
+    """How callers name the checkpoint where a point of the ledger is asked for."""
+    statement = document["statement"]
+    return str(Checkpoint(int(statement["sequence"]), hash_of(statement["root"])))
+
+
+def _sequence(text: str | None, bound: bytes, name: str) -> int | None:
+    if text is None:
+        return None
+    match cursor.decode(text, bound, name):
+        case [int(sequence)] if sequence >= 0:
+            return sequence
+    raise InvalidQuery(name, "is not a cursor of this gateway")

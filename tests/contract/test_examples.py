@@ -56,15 +56,19 @@ async def test_all_of_them_run(
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(shown), base_url=ORIGIN) as client:
         page = await client.get("/graphql", headers={"Accept": "text/html"})
         config = json.loads(page.text.split('id="graphiql-config">')[1].split("</script>")[0])
-        door = Door(client, token)
+        door, frozen = Door(client, token), ""
         for tab in config["tabs"]:
-            answer = await door.ask(tab["query"], **json.loads(tab["variables"] or "{}"))
+            variables = json.loads(tab["variables"] or "{}")
+            if variables.get("id") == "rptx_…":
+                variables["id"] = frozen  # as people are told to
+            answer = await door.ask(tab["query"], **variables)
             assert answer.data is not None, tab["query"]
+            frozen = (answer.data.get("createExport") or {"export": {"id": frozen}})["export"]["id"]
             for name, told in answer.data.items():
-                if name in ("export", "cancelExport", "deleteExport"):  # their ids have to be put in by hand
+                if name in ("cancelExport", "deleteExport"):  # their ids have to be put in by hand
                     continue
                 assert told is not None, tab["query"]
-                assert not told.get("errors"), (name, told)
+                assert isinstance(told, list) or not told.get("errors"), (name, told)
 
 
 @pytest.mark.parametrize("refs", [[], ["evt_1_7"]])

@@ -58,6 +58,7 @@ CATALOGUE = {
 EXPORTS = {
     "exports": Case("{ exports { edges { node { id } } } }", Permission.REPORT_EXPORT),
     "export": Case('{ export(id: "rptx_1") { id } }', Permission.REPORT_EXPORT),
+    "drift": Case('{ drift(exportId: "rptx_1") { counts { added } } }', Permission.REPORT_EXPORT),
 }
 WRITES = {
     "createExport": Case(
@@ -93,7 +94,14 @@ WRITES = {
         "Document": Permission.LICENSE_WRITE,
     }.items()
 }
-ASKED = READS | REPORTS | CATALOGUE | EXPORTS
+EVIDENCE = {
+    "signingKeys": Case("{ signingKeys { keyId } }", None),
+    "checkpoint": Case("{ checkpoint { sequence } }", Permission.REPORT_READ),
+    "checkpoints": Case("{ checkpoints { edges { node { sequence } } } }", Permission.REPORT_READ),
+    "inclusionProof": Case('{ inclusionProof(ids: ["act_1_1"]) { checkpoint { sequence } } }', Permission.REPORT_READ),
+    "consistencyProof": Case("{ consistencyProof(older: { sequence: 0 }) { path } }", Permission.REPORT_READ),
+}
+ASKED = EVIDENCE | READS | REPORTS | CATALOGUE | EXPORTS
 DOORS = ASKED | WRITES
 SCOPED = {name: case for name, case in DOORS.items() if case.scope is not None}
 
@@ -191,6 +199,14 @@ async def test_another_account_reads_nothing_of_it(strange_door: Door, event: No
 async def test_another_account_hears_that_there_is_no_such_subject(name: str, strange_door: Door, event: None) -> None:
     answer = await strange_door.ask(REPORTS[name].query)
     assert (answer.status, answer.code, answer.body["data"]) == (200, "NOT_FOUND", {name: None})
+
+
+async def test_another_account_has_evidence_of_its_own_alone(strange_door: Door, event: None) -> None:
+    own = (await strange_door.ask(EVIDENCE["checkpoint"].query)).data
+    assert own == {"checkpoint": {"sequence": 0}}
+    for name in ("inclusionProof", "drift"):
+        answer = await strange_door.ask(ASKED[name].query)
+        assert (answer.status, answer.code, answer.body["data"]) == (200, "NOT_FOUND", None)
 
 
 @pytest.mark.parametrize("name", CATALOGUE)

@@ -25,6 +25,7 @@ from app.ports import Store
 from app.question.scope import Checkpoint
 from app.reports.answer import open_ledger
 from app.reports.parameters import parse_as_of
+from app.reports.report import PageRequest
 from app.reports.tree import tree_of
 from tests.asking import ledger_of
 from tests.conftest import Clock
@@ -144,7 +145,7 @@ async def test_what_cannot_be_proven_is_refused(
         inclusion(store, signer, nobody, ["act_1_1"]),
         consistency(store, signer, nobody, 1),
         checkpoints.checkpoint(store, signer, nobody),
-        checkpoints.kept(store, nobody),
+        checkpoints.page(store, nobody, PageRequest()),
     ):
         with pytest.raises(ScopeDenied):
             await refused
@@ -160,12 +161,16 @@ async def test_a_kept_checkpoint_stays_as_it_was_signed(
     assert await checkpoints.checkpoint(store, signer, admin, 5) == kept
     other = await checkpoints.checkpoint(store, signer, admin, 4)
     assert other["signature"]["kid"] != kept["signature"]["kid"]
-    assert await checkpoints.kept(store, admin) == [kept]
-    assert await checkpoints.kept(store, stranger) == []
+    assert (await checkpoints.page(store, admin, PageRequest())).rows == [kept]
+    assert (await checkpoints.page(store, stranger, PageRequest())).rows == []
     await amend(store, admin, "evt_1_1", {"quantity": "9"}, rules=rules, reason="typo")
     newer = await checkpoints.keep(store, signer, account)
-    assert await checkpoints.kept(store, admin) == [newer, kept]
-    assert await checkpoints.kept(store, admin, below=7) == [kept]
+    first = await checkpoints.page(store, admin, PageRequest(first=1))
+    assert (first.rows, first.has_next, first.has_previous) == ([newer], True, False)
+    rest = await checkpoints.page(store, admin, PageRequest(after=first.cursors[0]))
+    assert (rest.rows, rest.has_next, rest.has_previous) == ([kept], False, True)
+    last = await checkpoints.page(store, admin, PageRequest(last=1))
+    assert (last.rows, last.has_next, last.has_previous) == ([kept], False, True)
     statement = kept["statement"]
     assert (statement["account"], statement["sequence"]) == ("acme", 5)
     assert statement["recorded_at"] == "2026-04-01T12:00:00.000000Z"

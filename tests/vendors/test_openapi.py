@@ -39,6 +39,12 @@ ROUTES = {
     ("POST", "/api/v1/reports/exports", "createReportExport", ("report:export",)),
     ("GET", "/api/v1/reports/exports/{id}", "getReportExport", ("report:export",)),
     ("GET", "/api/v1/reports/exports/{id}/download", "downloadReportExport", ("report:export",)),
+    ("GET", "/.well-known/jwks.json", "listSigningKeys", ()),
+    ("GET", "/api/v1/evidence/checkpoint", "getCheckpoint", ("report:read",)),
+    ("GET", "/api/v1/evidence/inclusion", "proveInclusion", ("report:read",)),
+    ("GET", "/api/v1/evidence/consistency", "proveConsistency", ("report:read",)),
+    ("GET", "/api/v1/evidence/exports/{id}/manifest", "getExportManifest", ("report:export",)),
+    ("GET", "/api/v1/evidence/exports/{id}/drift", "getExportDrift", ("report:export",)),
 }
 STATUSES = {
     **dict.fromkeys(("health", "healthz", "getMetrics"), frozenset({"200"})),
@@ -60,6 +66,10 @@ STATUSES = {
         frozenset({"200", "400", "401", "403", "404", "409", "413", "422", "500", "503"}),
     ),
     "deleteUsageEvent": {"200", "400", "401", "403", "404", "409", "500", "503"},
+    "listSigningKeys": {"200", "500", "503"},
+    **dict.fromkeys(("getCheckpoint", "proveConsistency"), frozenset({"200", "400", "401", "403", "500", "503"})),
+    **dict.fromkeys(("proveInclusion", "getExportDrift"), frozenset({"200", "400", "401", "403", "404", "500", "503"})),
+    "getExportManifest": {"200", "400", "401", "403", "404", "409", "500", "503"},
     "downloadReportExport": {"200", "400", "401", "403", "404", "409", "500", "503"},
 }
 

@@ -14,6 +14,7 @@ from app.domain.account import Permission
 from app.domain.entry import PRIVATE_FIELDS, Correction, EntryKind
 from app.domain.export import ExportStatus
 from app.domain.period import Granularity
+from app.evidence.drift import ChangeKind
 from app.exports.formats import FORMATS
 from app.ledger.outcome import Status
 from app.question.groups import Dimension, Measure
@@ -49,6 +50,14 @@ class Compression(StrEnum):
     """How a file is compressed."""
 
     GZIP = "gzip"
+
+
+class DriftMeasure(StrEnum):
+    """What is totalled where an export is compared with the present."""
+
+    EVENTS = "events"
+    QUANTITY = "quantity"
+    CHARGE = "charge"
 
 
 class FeedOrder(Enum):
@@ -249,5 +258,25 @@ _describe(
         "FAILED": "It cannot be made; `reason` says why.",
         "CANCELLED": "Called off before it was made; `reason` says by whom.",
         "EXPIRED": "Made, and its file deleted since; `reason` says why. The record and its digests stay.",
+    },
+)
+_describe(
+    ChangeKind,
+    "DriftKind",
+    "What became of a row since an export was frozen.",
+    {
+        "ADDED": "It was recorded after the freeze, whenever it happened.",
+        "AMENDED": "Its event was given another version.",
+        "RETRACTED": "Its event was taken back.",
+    },
+)
+_describe(
+    DriftMeasure,
+    "DriftMeasure",
+    "What is totalled.",
+    {
+        "EVENTS": "How many events; a reversal counts -1.",
+        "QUANTITY": "The quantity in a unit.",
+        "CHARGE": "The charge in a currency.",
     },
 )

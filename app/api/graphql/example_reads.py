@@ -192,3 +192,30 @@ query Exports($id: ID!) {
   export(id: $id) { status reason rows rowsExpected digest artifactDigest downloadUrl }
 }
 """
+PROOFS = """\
+# The ledger in one signed hash, and the proof that an entry is in it and that it goes on from what it was.
+# Keep a checkpoint's "document" where the gateway cannot reach it, and the public keys too:
+#   gateway verify <document> --key <keys>      needs no database and no server
+query Proofs($id: ID!) {
+  signingKeys { keyId x validFrom validUntil }
+  checkpoint { name sequence root keyId document }
+  checkpoints(first: 3) { edges { node { name recordedAt } } }
+  inclusionProof(ids: [$id]) { entries { leaf leafIndex path entry { id action } } document }
+  consistencyProof(older: { sequence: 1 }) { older { name } newer { name } path }
+}
+"""
+DRIFT = """\
+# What an export would say otherwise if it were frozen again: who changed what, when and why, and by how much each
+# total differs. Put in the id that the tab CreateExport answered. "manifest" goes with the file: gateway verify
+# makes the digest again from both, with a pinned key and nothing of ours.
+query Drift($id: ID!) {
+  export(id: $id) { manifestUrl manifest }
+  drift(exportId: $id) {
+    asOf
+    counts { added amended retracted }
+    differences { measure unit then now change productId }
+    changes(first: 10) { edges { node { kind recordedAt actor reason entries { id quantity unit } } } }
+    erasures { recordedAt actor texts }
+  }
+}
+"""

@@ -15,10 +15,12 @@ from app.api.graphql.enums import ExportFormat, ReportKind
 from app.api.graphql.node import Node
 from app.api.graphql.scalars import URL, JSONObject, SafeInt
 from app.api.graphql.scopes import Needs
+from app.api.graphql.shapes import resolver
 from app.domain import export as exports
 from app.domain.account import Permission
-from app.domain.errors import NotFound
+from app.domain.errors import ExportNotReady, NotFound
 from app.domain.export import ExportStatus
+from app.evidence.manifests import manifest
 from app.exports import register
 from app.ports import EVERY_EXPORT
 from app.reports.report import PageRequest
@@ -27,6 +29,7 @@ NEEDED = Permission.REPORT_EXPORT
 """What everything about exports needs."""
 _DOWNLOAD = "/api/v1/reports/exports/{id}/download"
 """The one door that hands files out; the contract that it belongs to keeps it where it is."""
+MANIFEST = "/api/v1/evidence/exports/{id}/manifest"
 
 
 @strawberry.type(description="How much of an export is in one of its sections.")
@@ -63,9 +66,23 @@ class Export(Node):
     download_url: URL | None = strawberry.field(
         description="Where the file is fetched, with a token that has the same scope; null until it is ready."
     )
+    manifest_url: URL | None = strawberry.field(
+        description="Where its signed manifest is fetched, with a token that has the same scope; null until it is ready."
+    )
     created_by: str = strawberry.field(description="Who froze it.")
     created_at: datetime = strawberry.field(description="When it was frozen, UTC.")
     updated_at: datetime = strawberry.field(description="When its status last changed, UTC.")
+
+    @resolver(
+        "Its signed manifest, as JSON: what was asked, as of which sequence, sections with rows and totals, the digests, and the"
+        " ledger there. With it and a pinned key `gateway verify` checks the file offline. Null until it is ready."
+    )
+    async def manifest(self, info: Info) -> JSONObject | None:
+        services = info.context.services
+        try:
+            return JSONObject(await manifest(services.store, services.signer, info.context.principal, self.id))
+        except ExportNotReady:
+            return None
 
 
 @strawberry.type(description="A page of exports, newest first.")
@@ -140,6 +157,7 @@ def export_node(export: exports.Export, public_url: str) -> Export:
         content_type=export.content_type,
         size=None if export.size is None else SafeInt(export.size),
         file_name=export.file_name,
+        manifest_url=URL(public_url + MANIFEST.format(id=export.id)) if export.digest is not None else None,
         download_url=URL(public_url + _DOWNLOAD.format(id=export.id)) if ready else None,
         created_by=export.created_by,
         created_at=export.created_at,

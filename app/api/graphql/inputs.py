@@ -12,11 +12,14 @@ import strawberry
 from app.api.graphql.enums import Direction
 from app.api.graphql.scalars import SafeInt, TimeZone
 from app.api.graphql.shapes import Field, given, graphql_type, input_type
+from app.domain.errors import InvalidQuery
 from app.domain.period import Granularity, Period
 from app.question.filters import MOST_VALUES, OTHER_THAN_COLUMNS, Filters
 from app.question.groups import GroupOrder, Measure
+from app.question.scope import Checkpoint
 from app.reports.answer import AsOf
 from app.reports.feed import COLUMNS
+from app.reports.parameters import parse_as_of
 
 _PERIOD = (
     Field(
@@ -80,13 +83,23 @@ class AsOfInput:
     recorded_at: datetime | None = strawberry.field(
         default=strawberry.UNSET, description="The instant after which nothing that was recorded counts; it must be past."
     )
+    checkpoint: str | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="A checkpoint's name: its sequence, a colon and the root. Refused where the ledger has another root there.",
+    )
 
 
 def point_of(stated: AsOfInput | None) -> AsOf:
-    """The point that an input names; None for the newest entry."""
+    """The point that an input names; None for the newest entry. Raises InvalidQuery."""
     if stated is None:
         return None
-    return next(iter(given(stated).values()))  # type: ignore[no-any-return]
+    [(name, value)] = given(stated).items()
+    if name != "checkpoint":
+        return value  # type: ignore[no-any-return]
+    named = parse_as_of(value, "asOf.checkpoint") if ":" in value else None
+    if not isinstance(named, Checkpoint):
+        raise InvalidQuery("asOf.checkpoint", "is not the name of a checkpoint, such as 41: and the 64 hex digits of its root")
+    return named
 
 
 @strawberry.input(description="How time is cut into buckets, on the calendar of a time zone.")

@@ -19,7 +19,9 @@ from app.api.graphql.arguments import (
 from app.api.graphql.catalogue import listing, lookup
 from app.api.graphql.connections import After, Before, Connection, First, Last, connection
 from app.api.graphql.context import Info
+from app.api.graphql.drift import drift_of_export
 from app.api.graphql.enums import FeedOrder
+from app.api.graphql.evidence import checkpoint_at, consistency_proof, inclusion_proof, kept_checkpoints, signing_keys
 from app.api.graphql.exports import export_by_id, newest_exports
 from app.api.graphql.inputs import AsOfInput, UsageFilters, filters_of, group_order, point_of
 from app.api.graphql.node import Node
@@ -124,6 +126,13 @@ class Query:
     license_audit = _report(reports.license_audit, license_audit.REPORT)
     customer_summary = _report(reports.customer_summary, customer_summary.REPORT)
     subscription_settlement = _report(reports.subscription_settlement, subscription_settlement.REPORT)
+
+    drift = drift_of_export
+    signing_keys = signing_keys
+    checkpoint = checkpoint_at
+    checkpoints = kept_checkpoints
+    inclusion_proof = inclusion_proof
+    consistency_proof = consistency_proof
 
     export = export_by_id
     exports = newest_exports
