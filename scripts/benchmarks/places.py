@@ -31,6 +31,7 @@ from scripts.benchmarks.dataset import build
 
 ROOT = Path(__file__).parents[2]
 KEPT = Path(os.environ.get("GATEWAY_BENCH_FOLDER", ROOT / ".bench"))
+_PROCESSES: dict[str, int] = {}
 LARGE = "northwind"
 """The account that has four fifths of the entries."""
 
@@ -207,6 +208,7 @@ def serving(place: Place, *command: str) -> Iterator[str]:
     log = (KEPT / "server.log").open("wb")
     process = subprocess.Popen(given, env=place.environment, stdout=log, stderr=log, cwd=ROOT)
     url = f"http://127.0.0.1:{port}"
+    _PROCESSES[url] = process.pid
     try:
         until = time.monotonic() + 60
         while True:
@@ -224,6 +226,11 @@ def serving(place: Place, *command: str) -> Iterator[str]:
         process.send_signal(signal.SIGTERM)
         process.wait(60)
         log.close()
+
+
+def process_at(url: str) -> int:
+    """The id of the process that serves there."""
+    return _PROCESSES[url]
 
 
 def module(name: str) -> tuple[str, ...]:
