@@ -81,7 +81,11 @@ async def opened_services(settings: Settings, *, demo_token: str | None = None) 
     rules = rules_of(settings)
     doorkeeper = Doorkeeper(store)
     worker = Worker(store, files, rules=rules)
-    tasks = [asyncio.create_task(_flush(doorkeeper)), asyncio.create_task(worker.run()), asyncio.create_task(_tidy(store))]
+    tasks = [
+        asyncio.create_task(_flush(doorkeeper)),
+        asyncio.create_task(worker.run()),
+        asyncio.create_task(_tidy(store, settings)),
+    ]
     try:
         yield Services(
             store=store,
@@ -118,11 +122,13 @@ async def _flush(doorkeeper: Doorkeeper) -> None:
             log.exception("last uses of keys were not written")
 
 
-async def _tidy(store: Store) -> None:
+async def _tidy(store: Store, settings: Settings) -> None:
     log = structlog.stdlib.get_logger("gateway.tidying")
     while True:
         try:
             await forget_expired(store, at=now())
+            if settings.rejects_retention is not None:
+                await store.forget_rejects(now() - settings.rejects_retention)
         except Exception:  # what is over its time is refused all the same: it can be cleared away the next time
             log.exception("what has expired was not cleared away")
         await asyncio.sleep(_TIDY_SECONDS)

@@ -19,6 +19,7 @@ from app.domain.export import Export, ExportFilters, Mark
 from app.domain.first_answer import FirstAnswer
 from app.domain.format_version import FormatVersion
 from app.domain.merkle import Span
+from app.domain.reject import OPEN_ONLY, Reject, RejectFilters
 from app.domain.signing import KeptKey
 from app.question.filters import Filters
 from app.question.groups import Grouped, Groups
@@ -113,6 +114,22 @@ class Transaction(Protocol):
 
     async def add_format(self, version: FormatVersion) -> None:
         """Keep a version of a format of the account's own, whose number follows the newest one's."""
+        ...
+
+    async def rejects(self, first: int, last: int) -> list[Reject]:
+        """The rejects with these numbers and those between, ascending. Final only after `lock`."""
+        ...
+
+    async def keep_rejects(self, arrived: Sequence[Reject]) -> dict[bytes, int]:
+        """Keep what was not recorded; of what is known by its digest, that it came again. Gives the numbers by digest."""
+        ...
+
+    async def put_rejects(self, changed: Sequence[Reject]) -> None:
+        """Put rejects in the place of those with their numbers: when they first came and how often stays as it was."""
+        ...
+
+    async def clear_rejects(self, dropped: Sequence[Reject]) -> None:
+        """The same for those whose texts are taken away for good, so that nothing of these is left behind."""
         ...
 
 
@@ -287,7 +304,36 @@ class Attestations(Protocol):
         ...
 
 
-class Store(Ledger, Accounts, Exports, Formats, Attestations, Protocol):
+class Rejects(Protocol):
+    """What was sent and not recorded."""
+
+    async def reject(self, account_id: int, number: int) -> Reject | None:
+        """The account's reject with that number."""
+        ...
+
+    async def rejects(
+        self,
+        account_id: int,
+        *,
+        limit: int,
+        above: int | None = None,
+        below: int | None = None,
+        descending: bool = True,
+        filters: RejectFilters = OPEN_ONLY,
+    ) -> list[Reject]:
+        """At most `limit` of the account's rejects with `above` < number < `below`, newest first, or oldest first."""
+        ...
+
+    async def count_rejects(self, account_id: int, filters: RejectFilters = OPEN_ONLY) -> int:
+        """How many rejects there are."""
+        ...
+
+    async def forget_rejects(self, before: datetime) -> int:
+        """Take away the rejects of every account that came last before that instant, and tell how many they were."""
+        ...
+
+
+class Store(Ledger, Accounts, Exports, Formats, Rejects, Attestations, Protocol):
     """An engine."""
 
     async def transact(self, account_id: int, body: Callable[[Transaction], Awaitable[T]]) -> T:

@@ -45,6 +45,12 @@ class Settings(BaseSettings):
     artifacts: Path | None = Field(
         None, description="Folder of the exports' files. Default: `artifacts` beside the embedded database, or in `.gateway`."
     )
+    rejects_retention_days: int = Field(
+        90,
+        ge=0,
+        le=36_500,
+        description="Days after which what was sent and not recorded is forgotten, payload and reason; 0 keeps it for ever.",
+    )
     export_retention_days: int | None = Field(
         None,
         ge=1,
@@ -157,6 +163,11 @@ class Settings(BaseSettings):
     def max_future(self) -> timedelta:
         """How far ahead of the clock an event may be dated."""
         return timedelta(seconds=self.max_future_seconds)
+
+    @property
+    def rejects_retention(self) -> timedelta | None:
+        """How long rejects are kept; None for ever."""
+        return timedelta(days=self.rejects_retention_days) if self.rejects_retention_days else None
 
     @property
     def export_retention(self) -> timedelta | None:

@@ -30,6 +30,7 @@ from app.ledger.events import FIELDS
 from app.ledger.formats import DEFAULT, NAMES, Format
 from app.ledger.intake import Inflater, Item, Kind, reader_for
 from app.ledger.outcome import Outcome, Status, tally
+from app.ledger.refusals import Arrival
 from app.ledger.translation import place_of, prepare_items
 from app.observability.counters import count_items
 from app.question.keys import check_characters
@@ -73,6 +74,9 @@ class Result(BaseModel):
     sequence: int | None = Field(description="Sequence of that entry.")
     field: str | None = Field(description="Where in the item the trouble is; null for the item as a whole, or without trouble.")
     reason: str | None = Field(description="What the trouble is, for people.")
+    reject_id: str | None = Field(
+        description="Under which id it is kept that the item was not recorded, to be asked and replayed."
+    )
 
 
 class Recorded(BaseModel):
@@ -170,7 +174,7 @@ async def record_usage_events(request: Request, principal: Annotated[Principal, 
         raise InvalidQuery("format", error.message) from None
     batch = _Batch(kind, format_, gzip=_ENCODINGS[encoding], rules=services.rules, source=source)
     await _read(request, batch)
-    outcomes = await record_prepared(services.store, principal, batch.prepared, rules=services.rules)
+    outcomes = await record_prepared(services.store, principal, batch.prepared, rules=services.rules, arrival=batch.arrival)
     count_items(tally(outcomes))
     return success(request, await run_in_threadpool(_told, format_, outcomes))
 
@@ -204,6 +208,7 @@ class _Batch:
         self._rules = rules
         self._source = source
         self.prepared: list[Prepared | InvalidEvent] = []
+        self.arrival = Arrival(format_, source, written=kind)
 
     def feed(self, data: bytes) -> Iterator[Item]:
         """The items that are complete now, read as they are asked for."""
@@ -221,7 +226,12 @@ class _Batch:
         some = list(islice(items, _SLICE))
         if len(self.prepared) + len(some) > MOST_ITEMS:
             raise PayloadTooLarge(f"the body has more than {MOST_ITEMS:,} items")
-        self.prepared += prepare_items(self._format, some, rules=self._rules, source=self._source)
+        prepared = prepare_items(self._format, some, rules=self._rules, source=self._source)
+        for item, made in zip(some, prepared, strict=True):
+            if item.raw and isinstance(made, Prepared):
+                item.value = None  # its text is enough, should it turn out that it cannot be recorded
+        self.prepared += prepared
+        self.arrival.items += some
         return len(some) == _SLICE
 
 
@@ -235,6 +245,7 @@ def _told(format_: Format, outcomes: list[Outcome]) -> orjson.Fragment:
             "sequence": None if each.entry is None else each.entry.sequence,
             "field": None if each.status is Status.INSERTED else place_of(format_, each),
             "reason": each.reason,
+            "reject_id": each.reject,
         }
         for index, each in enumerate(outcomes)
     ]

@@ -18,6 +18,7 @@ from app.cli import (
     ledger,
     migrating,
     proving,
+    rejects,
     reporting,
     schema,
     serving,
@@ -36,6 +37,7 @@ app = typer.Typer(
 app.add_typer(accounts.app, name="account", help="Accounts: one ledger each.")
 app.add_typer(keys.app, name="key", help="Keys that open an account: shown once, stored hashed.")
 app.add_typer(formats.app, name="format", help="Formats: how senders' payloads are read.")
+app.add_typer(rejects.app, name="rejects", help="What was sent and not recorded: why, once more, or away for good.")
 app.add_typer(ledger.app, name="ledger", help="The ledger itself: verify it, erase personal text, correct events.")
 ledger.app.command("checkpoint")(proving.checkpoint_command)
 ledger.app.command("prove-inclusion")(proving.prove_inclusion_command)

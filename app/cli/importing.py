@@ -98,8 +98,10 @@ def _tell(summary: Summary, kept: _Kept | None, *, as_json: bool) -> None:
     if _refused(summary):
         for each in summary.told_first:
             typer.echo(f"  {each}", err=True)
-        hint = f"they are in {written}" if written else "--rejects FILE keeps them to be mended"
+        hint = f"they are in {written}" if written else "`gateway rejects list` has them, --rejects FILE writes them to be mended"
         typer.echo(f"warning: {_refused(summary)} refused; {hint}", err=True)
+    if summary.unkept:
+        typer.echo(f"warning: {summary.unkept} of them were too many to be kept by the gateway", err=True)
     if summary.unnamed:
         typer.echo(f"warning: {summary.unnamed} have no id of their sender's: imported again, they are recorded again", err=True)
 

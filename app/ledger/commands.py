@@ -27,6 +27,7 @@ from app.ledger.events import (
     usage,
 )
 from app.ledger.outcome import Outcome, Status
+from app.ledger.refusals import Arrival, keep
 from app.ports import Claim, Store, Transaction
 
 MOST_ITEMS = 10_000
@@ -49,15 +50,16 @@ async def record(
     rules: Rules,
     source: str = DEFAULT_SOURCE,
     kind: EntryKind = EntryKind.USAGE,
+    arrival: Arrival | None = None,
 ) -> list[Outcome]:
     """Record a batch of usage events (or lifecycle activities) and tell, in order, what became of each item.
 
     An item is the fields of an event, or the error that a format met when it made them. All that can be recorded is committed
-    in one transaction. Needs `usage:write`.
+    in one transaction; with its `arrival` what is refused is kept. Needs `usage:write`.
     """
     principal.require(Permission.USAGE_WRITE)
     prepared = prepare_batch(items, rules=rules, source=source, kind=kind)
-    return await record_prepared(store, principal, prepared, rules=rules)
+    return await record_prepared(store, principal, prepared, rules=rules, arrival=arrival)
 
 
 def prepare_batch(
@@ -80,54 +82,75 @@ def prepare_batch(
 
 
 async def record_prepared(
-    store: Store, principal: Principal, prepared: Sequence[Prepared | InvalidEvent], *, rules: Rules
+    store: Store,
+    principal: Principal,
+    prepared: Sequence[Prepared | InvalidEvent],
+    *,
+    rules: Rules,
+    arrival: Arrival | None = None,
 ) -> list[Outcome]:
-    """Record what `prepare_batch` made. Needs `usage:write`."""
+    """Record what `prepare_batch` made. Needs `usage:write`.
+
+    With its `arrival`, what is refused is kept in the same transaction, and what came again is noted.
+    """
     principal.require(Permission.USAGE_WRITE)
     account_id = principal.account.id
-    keys = [None if isinstance(each, InvalidEvent) else each.claim for each in prepared]
 
     async def body(tx: Transaction) -> list[Outcome]:
-        head = await tx.lock()
-        claimed = await tx.claimed([key for key in keys if key is not None])
-        first = await tx.entries(sorted(set(claimed.values())))
-        fresh: list[Prepared] = []
-        taken: dict[bytes, int] = {}
-        standing: list[int | Entry | InvalidEvent] = []
-        for each, key in zip(prepared, keys, strict=True):
-            if isinstance(each, InvalidEvent):
-                standing.append(each)
-            elif key is not None and key in claimed:
-                standing.append(first[claimed[key]])
-            elif key is not None and key in taken:
-                standing.append(taken[key])
-            else:
-                if key is not None:
-                    taken[key] = len(fresh)
-                standing.append(len(fresh))
-                fresh.append(each)
-        if not fresh:
-            entries: list[Entry] = []
-        else:
-            entries = seal(account_id, fresh, head, rules.clock())
-            await tx.append(entries, [Claim(key, entries[at].sequence) for key, at in taken.items()])
-        outcomes = []
-        inserted: set[int] = set()
-        for each, found in zip(prepared, standing, strict=True):
-            if isinstance(each, InvalidEvent) or isinstance(found, InvalidEvent):
-                error = each if isinstance(each, InvalidEvent) else found
-                assert isinstance(error, InvalidEvent)
-                outcomes.append(Outcome(Status.REJECTED, None, error.field, error.reason))
-            elif isinstance(found, int) and found not in inserted:
-                inserted.add(found)
-                outcomes.append(Outcome(Status.INSERTED, entries[found]))
-            else:
-                outcomes.append(_repeated(entries[found] if isinstance(found, int) else found, each.content))
-        return outcomes
+        outcomes = await append_batch(tx, account_id, prepared, rules=rules)
+        if arrival is None:
+            return outcomes
+        return await keep(tx, account_id, arrival, prepared, outcomes, received_by=principal.actor, moment=rules.clock())
 
-    if all(isinstance(each, InvalidEvent) for each in prepared):
+    if arrival is None and all(isinstance(each, InvalidEvent) for each in prepared):
         return [Outcome(Status.REJECTED, None, e.field, e.reason) for e in prepared if isinstance(e, InvalidEvent)]
-    return await store.transact(account_id, body)
+    outcomes = await store.transact(account_id, body)
+    if arrival is not None:
+        arrival.told(outcomes)
+    return outcomes
+
+
+async def append_batch(
+    tx: Transaction, account_id: int, prepared: Sequence[Prepared | InvalidEvent], *, rules: Rules
+) -> list[Outcome]:
+    """Append within a transaction what can be recorded of a batch, and tell, in order, what becomes of each item."""
+    keys = [None if isinstance(each, InvalidEvent) else each.claim for each in prepared]
+    head = await tx.lock()
+    claimed = await tx.claimed([key for key in keys if key is not None])
+    first = await tx.entries(sorted(set(claimed.values())))
+    fresh: list[Prepared] = []
+    taken: dict[bytes, int] = {}
+    standing: list[int | Entry | InvalidEvent] = []
+    for each, key in zip(prepared, keys, strict=True):
+        if isinstance(each, InvalidEvent):
+            standing.append(each)
+        elif key is not None and key in claimed:
+            standing.append(first[claimed[key]])
+        elif key is not None and key in taken:
+            standing.append(taken[key])
+        else:
+            if key is not None:
+                taken[key] = len(fresh)
+            standing.append(len(fresh))
+            fresh.append(each)
+    if not fresh:
+        entries: list[Entry] = []
+    else:
+        entries = seal(account_id, fresh, head, rules.clock())
+        await tx.append(entries, [Claim(key, entries[at].sequence) for key, at in taken.items()])
+    outcomes = []
+    inserted: set[int] = set()
+    for each, found in zip(prepared, standing, strict=True):
+        if isinstance(each, InvalidEvent) or isinstance(found, InvalidEvent):
+            error = each if isinstance(each, InvalidEvent) else found
+            assert isinstance(error, InvalidEvent)
+            outcomes.append(Outcome(Status.REJECTED, None, error.field, error.reason))
+        elif isinstance(found, int) and found not in inserted:
+            inserted.add(found)
+            outcomes.append(Outcome(Status.INSERTED, entries[found]))
+        else:
+            outcomes.append(_repeated(entries[found] if isinstance(found, int) else found, each.content))
+    return outcomes
 
 
 def _repeated(first: Entry, content: Content) -> Outcome:

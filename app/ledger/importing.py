@@ -17,6 +17,7 @@ from app.ledger.formats import Format
 from app.ledger.intake import Inflater, Item, Kind, Reader, kind_of, reader_for
 from app.ledger.intake.csv_rows import CsvReader
 from app.ledger.outcome import Outcome, Status
+from app.ledger.refusals import Arrival
 from app.ledger.rejects import Rejects
 from app.ledger.translation import place_of, prepare_items
 from app.ports import Store
@@ -36,6 +37,8 @@ class Summary:
     """Items recorded without a sender's id: imported again, they are recorded again."""
     bytes_read: int = 0
     """Of the file itself, packed if it is."""
+    unkept: int = 0
+    """Refused items of which nothing is kept, since there were too many."""
     told_first: list[str] = field(default_factory=list)
     """The first few refusals, each with its line."""
 
@@ -71,12 +74,15 @@ async def import_file(
     principal.require(Permission.USAGE_WRITE)
     batches = _Batches(file, format_, rules=rules, name=name, kind=kind, source=source)
     kept = None if rejects is None else Rejects(rejects)
+    arrival = Arrival(format_, source)
     summary = Summary()
     following = asyncio.ensure_future(asyncio.to_thread(batches.prepare_next))
     try:
         while (batch := await following) is not None:
             following = asyncio.ensure_future(asyncio.to_thread(batches.prepare_next))
-            outcomes = await record_prepared(store, principal, batch.prepared, rules=rules)
+            arrival.items, arrival.written = batch.items, batches.kind
+            outcomes = await record_prepared(store, principal, batch.prepared, rules=rules, arrival=arrival)
+            summary.unkept = arrival.unkept
             _count(summary, batch, outcomes)
             refused = _refused(format_, batch.items, outcomes)
             for item, reason in refused[: _TOLD_FIRST - len(summary.told_first)]:
@@ -110,6 +116,7 @@ class _Batches:
         self._usual = None if format_.input is None else Kind(format_.input)
         self._source = source
         self._reader: Reader | None = None
+        self._found: Kind | None = None
         self._bytes = 0
         self._items = self._read()
 
@@ -117,6 +124,11 @@ class _Batches:
     def columns(self) -> Sequence[str] | None:
         """Those of CSV; None for JSON."""
         return self._reader.columns if isinstance(self._reader, CsvReader) else None
+
+    @property
+    def kind(self) -> Kind:
+        """How the file is written, once its first bytes are read."""
+        return self._found or Kind.JSON
 
     def prepare_next(self) -> _Batch | None:
         """The next batch, None at the end."""
@@ -138,7 +150,8 @@ class _Batches:
 
     def _reader_after(self, beginning: bytes) -> Reader:
         if self._reader is None:
-            self._reader = reader_for(self._kind or kind_of(self._name, beginning, self._usual))
+            self._found = self._kind or kind_of(self._name, beginning, self._usual)
+            self._reader = reader_for(self._found)
         return self._reader
 
 

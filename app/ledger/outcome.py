@@ -25,12 +25,16 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one item: `entry` is the entry that stands for it (none if rejected), `field` and `reason` say why not."""
+    """What became of one item: `entry` is the entry that stands for it (none if rejected), `field` and `reason` say why not.
+
+    `reject` is the id under which it is kept that it was not recorded, if it is.
+    """
 
     status: Status
     entry: Entry | None = None
     field: str | None = None
     reason: str | None = None
+    reject: str | None = None
 
 
 def tally(outcomes: Iterable[Outcome]) -> dict[str, int]:

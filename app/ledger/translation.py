@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from app.domain.entry import EntryKind
 from app.domain.errors import InvalidEvent
 from app.ledger.chain import Prepared
 from app.ledger.commands import Rules, prepare_batch
@@ -15,7 +16,12 @@ from app.ledger.outcome import Outcome, Status
 
 
 def prepare_items(
-    format_: Format, items: Sequence[Item], *, rules: Rules, source: str | None = None
+    format_: Format,
+    items: Sequence[Item],
+    *,
+    rules: Rules,
+    source: str | None = None,
+    kind: EntryKind = EntryKind.USAGE,
 ) -> list[Prepared | InvalidEvent]:
     """What `app.ledger.commands.record_prepared` takes for these items, in order; errors name the place in the item.
 
@@ -27,7 +33,7 @@ def prepare_items(
             translated.append(event_fields(format_, item.value) if item.error is None else item.error)
         except InvalidEvent as error:
             translated.append(error)
-    prepared = prepare_batch(translated, rules=rules, source=source or format_.source or DEFAULT_SOURCE)
+    prepared = prepare_batch(translated, rules=rules, source=source or format_.source or DEFAULT_SOURCE, kind=kind)
     for at, each in enumerate(prepared):
         # An error that was there before already names the item's own place.
         if isinstance(each, InvalidEvent) and each is not translated[at]:

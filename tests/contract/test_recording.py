@@ -73,6 +73,7 @@ async def test_each_item_is_answered_with_what_became_of_it(door: Door, store: S
                 "sequence": at + 1,
                 "field": None,
                 "reason": None,
+                "reject_id": None,
             }
             for at in range(2)
         ],
@@ -93,6 +94,7 @@ async def test_each_item_is_answered_with_what_became_of_it(door: Door, store: S
                 "sequence": 2,
                 "field": None,
                 "reason": None,
+                "reject_id": "rej_1_1",
             },
             {
                 "index": 1,
@@ -102,6 +104,7 @@ async def test_each_item_is_answered_with_what_became_of_it(door: Door, store: S
                 "sequence": 1,
                 "field": "id",
                 "reason": "was recorded as evt_1_1 with other content: quantity differs",
+                "reject_id": "rej_1_2",
             },
             {
                 "index": 2,
@@ -111,6 +114,7 @@ async def test_each_item_is_answered_with_what_became_of_it(door: Door, store: S
                 "sequence": None,
                 "field": "quantity",
                 "reason": "is not a decimal number",
+                "reject_id": "rej_1_3",
             },
             {
                 "index": 3,
@@ -120,6 +124,7 @@ async def test_each_item_is_answered_with_what_became_of_it(door: Door, store: S
                 "sequence": None,
                 "field": None,
                 "reason": "must be an object of keys and values",
+                "reject_id": "rej_1_4",
             },
             {
                 "index": 4,
@@ -129,6 +134,7 @@ async def test_each_item_is_answered_with_what_became_of_it(door: Door, store: S
                 "sequence": 3,
                 "field": None,
                 "reason": None,
+                "reject_id": None,
             },
         ],
     }

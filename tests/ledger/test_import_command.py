@@ -97,7 +97,7 @@ def test_strict_tells_by_its_exit_code_that_something_was_refused(desk: Desk) ->
     assert desk.entries() == 1
     done = desk.run(file)
     assert done.exit_code == 0
-    assert done.stderr.endswith("warning: 1 refused; --rejects FILE keeps them to be mended\n")
+    assert done.stderr.endswith("warning: 1 refused; `gateway rejects list` has them, --rejects FILE writes them to be mended\n")
     assert desk.run(desk.put("usage.jsonl", LINE % 2), "--strict").exit_code == 0
 
 

@@ -271,7 +271,7 @@ class Endless(io.RawIOBase):
         return self._line * lines
 
 
-@pytest.mark.parametrize("engine", ["memory"])
+@pytest.mark.parametrize("engine", ["sqlite"])
 async def test_a_file_of_any_size_takes_the_same_memory(store: Store, admin: Principal, rules: Rules) -> None:
     most = []
     for size in (4_000_000, 16_000_000):

@@ -38,7 +38,7 @@ from app.api.graphql.statements import (
 from app.domain.account import Permission
 from app.domain.catalogue import RecordKind
 from app.domain.entry import PRIVATE_FIELDS, EntryKind
-from app.ledger import catalogue
+from app.ledger import catalogue, refusals
 from app.ledger.commands import amend, record, retract
 from app.ledger.erasure import erase
 from app.ledger.outcome import Outcome, tally
@@ -53,7 +53,14 @@ _OF_A_CORRECTION = frozenset({"id", "reason", "actor", "expected_version"})
 async def _record(info: Info, items: Sequence[Any], kind: EntryKind) -> list[Outcome]:
     context = info.context
     events = [stated(each) for each in items]
-    outcomes = await record(context.services.store, context.principal, events, rules=context.services.rules, kind=kind)
+    outcomes = await record(
+        context.services.store,
+        context.principal,
+        events,
+        rules=context.services.rules,
+        kind=kind,
+        arrival=refusals.stated(events, kind),
+    )
     count_items(tally(outcomes))
     return outcomes
 

@@ -74,7 +74,7 @@ class AccessLogReader:
         if value is None:
             return Item(index, self._line, None, InvalidEvent("", _WRONG), text)
         value["line_id"] = self._line_id(line)
-        return Item(index, self._line, value, None, text)
+        return Item(index, self._line, value)
 
     def _line_id(self, line: bytes) -> str:
         digest = sha256(line).digest()[:16]

@@ -32,7 +32,11 @@ class Kind(StrEnum):
 
 @dataclass(slots=True)
 class Item:
-    """One item: its `value`, or the `error` that keeps it from having one and, for the rejects, its text (or its cells)."""
+    """One item: its `value`, or the `error` that keeps it from having one.
+
+    For the rejects, `raw` is its text as it came, where it has one: a JSON item's, and of any other that has no value its text or
+    its cells.
+    """
 
     index: int
     """From 0, in the order of the input."""

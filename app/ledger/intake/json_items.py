@@ -20,7 +20,7 @@ def item_of(json: Decoder, index: int, line: int, value: Any, text: str) -> Item
         value.pop(REJECTED, None)
         if value.keys() == {LINE} and isinstance(value[LINE], str):
             return item_in(json, index, line, value[LINE])
-    return Item(index, line, value)
+    return Item(index, line, value, None, text)
 
 
 def item_in(json: Decoder, index: int, line: int, text: str) -> Item:

@@ -10,6 +10,7 @@ from app.domain.entry import Correction, Entry
 from app.domain.export import Export, Mark
 from app.domain.first_answer import FirstAnswer
 from app.domain.format_version import FormatVersion
+from app.domain.reject import Reject
 from app.ports import Head
 
 
@@ -28,6 +29,8 @@ class AccountLedger:
     """How far unfinished exports are, by their ids."""
     formats: list[FormatVersion] = field(default_factory=list)
     """Every version of every format, in the order in which they were saved."""
+    rejects: dict[int, Reject] = field(default_factory=dict)
+    """By their numbers, ascending."""
 
     def copy(self) -> AccountLedger:
         """A ledger to work on: what is put into it is not in this one."""
@@ -40,6 +43,7 @@ class AccountLedger:
             dict(self.answers),
             dict(self.marks),
             list(self.formats),
+            dict(self.rejects),
         )
 
     def head(self) -> Head:

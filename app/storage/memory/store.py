@@ -16,6 +16,7 @@ from app.domain.errors import AlreadyExists, NotFound
 from app.domain.export import UNFINISHED, Export, ExportFilters, ExportStatus, Mark
 from app.domain.format_version import FormatVersion
 from app.domain.merkle import WIDTH, Span, perfect
+from app.domain.reject import OPEN_ONLY, Reject, RejectFilters, RejectStatus
 from app.domain.signing import KeptKey
 from app.ports import EVERY_EXPORT, Head, Transaction
 from app.question.filters import Filters
@@ -226,6 +227,42 @@ class MemoryStore:
             return [each for each in reversed(kept) if each.name == name]
         newest = {each.name: each for each in kept}
         return [newest[each] for each in sorted(newest, key=str.encode)]
+
+    async def reject(self, account_id: int, number: int) -> Reject | None:
+        return self.ledger(account_id).rejects.get(number)
+
+    async def rejects(
+        self,
+        account_id: int,
+        *,
+        limit: int,
+        above: int | None = None,
+        below: int | None = None,
+        descending: bool = True,
+        filters: RejectFilters = OPEN_ONLY,
+    ) -> list[Reject]:
+        found = [
+            reject
+            for number, reject in self.ledger(account_id).rejects.items()
+            if (above is None or number > above) and (below is None or number < below) and filters.accept(reject)
+        ]
+        return sorted(found, key=lambda reject: reject.number, reverse=descending)[:limit]
+
+    async def count_rejects(self, account_id: int, filters: RejectFilters = OPEN_ONLY) -> int:
+        return sum(filters.accept(reject) for reject in self.ledger(account_id).rejects.values())
+
+    async def forget_rejects(self, before: datetime) -> int:
+        forgotten = 0
+        for account_id in list(self.ledgers):
+            async with self.locks[account_id]:
+                rejects = self.ledgers[account_id].rejects
+                for number in [number for number, each in rejects.items() if each.last_at < before]:
+                    forgotten += rejects[number].status is not RejectStatus.DROPPED
+                    if number < max(rejects):
+                        del rejects[number]
+                    else:
+                        rejects[number] = rejects[number].emptied()
+        return forgotten
 
     async def transact(self, account_id: int, body: Callable[[Transaction], Awaitable[T]]) -> T:
         self.ledger(account_id)

@@ -14,6 +14,7 @@ from app.domain.errors import AlreadyCorrected, NotFound
 from app.domain.export import Export, Mark
 from app.domain.first_answer import FirstAnswer
 from app.domain.format_version import FormatVersion
+from app.domain.reject import Reject, numbered
 from app.ports import Claim, Head
 from app.storage.memory.catalogue import catalogue_of
 from app.storage.memory.ledger import AccountLedger, newest_format, reversed_by
@@ -109,6 +110,28 @@ class MemoryTransaction:
         if version.account_id != self._account_id:
             raise ValueError("a format of another account")
         (await self._locked()).formats.append(version)
+
+    async def rejects(self, first: int, last: int) -> list[Reject]:
+        return [each for number, each in self._seen().rejects.items() if first <= number <= last]
+
+    async def keep_rejects(self, arrived: Sequence[Reject]) -> dict[bytes, int]:
+        rejects = (await self._locked()).rejects
+        kept = {each.digest: number for number, each in rejects.items()}
+        added, changed = numbered(arrived, kept, max(rejects, default=0))
+        rejects |= {each.number: each for each in added}
+        for each in changed:
+            before = rejects[each.number]
+            rejects[each.number] = replace(each, times=before.times + each.times, first_at=before.first_at)
+        return {each.digest: each.number for each in (*added, *changed)}
+
+    async def put_rejects(self, changed: Sequence[Reject]) -> None:
+        rejects = (await self._locked()).rejects
+        for each in changed:
+            before = rejects[each.number]
+            rejects[each.number] = replace(each, digest=before.digest, times=before.times, first_at=before.first_at)
+
+    async def clear_rejects(self, dropped: Sequence[Reject]) -> None:
+        await self.put_rejects(dropped)
 
     def commit(self) -> None:
         """Put the draft in the ledger's place."""

@@ -12,6 +12,7 @@ from app.storage.sql.exports import ExportStatements
 from app.storage.sql.first_answers import FirstAnswerStatements
 from app.storage.sql.formats import FormatStatements
 from app.storage.sql.mapping import HEAD_COLUMNS, Mapping
+from app.storage.sql.rejects import RejectStatements
 from app.storage.sql.writes import Writes
 
 _BOUNDS = "recorded_at >= :recorded_from AND recorded_at < :recorded_below"
@@ -26,6 +27,11 @@ class Statements(Writes):
         self.exports = ExportStatements(dialect)
         self.answers = FirstAnswerStatements(dialect)
         self.formats = FormatStatements(dialect)
+        self.rejects = RejectStatements(dialect)
+        self.rejects_of = _compiled(
+            "SELECT digest, number FROM rejects WHERE account_id = :account_id AND digest = ANY(CAST(:digests AS bytea[]))"
+        )
+        """Digest and number of those with one of the `digests`."""
         entries = f"SELECT {', '.join(Mapping(dialect).entry_columns)} FROM entries WHERE account_id = :account_id AND {_BOUNDS}"
         self.lock = _compiled(f"SELECT {', '.join(HEAD_COLUMNS)} FROM heads WHERE account_id = :account_id FOR UPDATE")
         self.claims_of = _compiled(

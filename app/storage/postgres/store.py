@@ -18,6 +18,7 @@ from app.storage.postgres.formats import PostgresFormats
 from app.storage.postgres.ledger import PostgresLedger
 from app.storage.postgres.months import Months
 from app.storage.postgres.readers import Readers
+from app.storage.postgres.rejects import PostgresRejects
 from app.storage.postgres.transfer import PostgresTransfer
 from app.storage.postgres.writer import Writer
 from app.storage.sql.dialect import compile_statement
@@ -35,7 +36,9 @@ async def open_postgres(url: str, limits: Limits | None = None) -> PostgresStore
     return PostgresStore(await reading_pool(url, limits), await writing_pool(url, limits))
 
 
-class PostgresStore(PostgresLedger, PostgresAccounts, PostgresExports, PostgresFormats, PostgresAttestations, PostgresTransfer):
+class PostgresStore(
+    PostgresLedger, PostgresAccounts, PostgresExports, PostgresFormats, PostgresRejects, PostgresAttestations, PostgresTransfer
+):
     """See `app.ports.Store`. Use `open_postgres` to get one. To be used on one event loop."""
 
     def __init__(self, reading: asyncpg.Pool, writing: asyncpg.Pool) -> None:
@@ -46,6 +49,7 @@ class PostgresStore(PostgresLedger, PostgresAccounts, PostgresExports, PostgresF
         PostgresLedger.__init__(self, readers, months)
         PostgresAccounts.__init__(self, readers, writing)
         PostgresFormats.__init__(self, readers)
+        PostgresRejects.__init__(self, readers, writing)
         PostgresExports.__init__(self, readers)
         PostgresAttestations.__init__(self, readers, writing)
         PostgresTransfer.__init__(self, readers, writing)

@@ -11,13 +11,16 @@ from app.domain.errors import NotFound
 from app.domain.export import Export, Mark
 from app.domain.first_answer import FirstAnswer
 from app.domain.format_version import FormatVersion
+from app.domain.reject import Reject, numbered
 from app.ports import Claim, Head
 from app.storage.postgres.dialect import PostgresDialect
 from app.storage.postgres.unit import Unit
+from app.storage.sql.dialect import Statement
 from app.storage.sql.exports import export_of, export_values, mark_values
 from app.storage.sql.first_answers import first_answer_of, first_answer_values
 from app.storage.sql.formats import format_of, format_values
 from app.storage.sql.projection import carried
+from app.storage.sql.rejects import reject_of, reject_values
 
 
 class PostgresTransaction:
@@ -132,3 +135,29 @@ class PostgresTransaction:
             raise ValueError("a format of another account")
         await self._unit.reach()
         await self._unit.fetch(self._statements.formats.add, **format_values(version, PostgresDialect()))
+
+    async def rejects(self, first: int, last: int) -> list[Reject]:
+        rows = await self._unit.fetch(self._statements.rejects.between, first=first, last=last)
+        return [reject_of(row, PostgresDialect()) for row in rows]
+
+    async def keep_rejects(self, arrived: Sequence[Reject]) -> dict[bytes, int]:
+        await self._unit.reach()
+        digests = list(dict.fromkeys(each.digest for each in arrived))
+        kept = {bytes(row[0]): row[1] for row in await self._unit.fetch(self._statements.rejects_of, digests=digests)}
+        [(last,)] = await self._unit.fetch(self._statements.rejects.last)
+        added, changed = numbered(arrived, kept, last)
+        await self._put_rejects(self._statements.rejects.add, added)
+        await self._put_rejects(self._statements.rejects.again, changed)
+        return {each.digest: each.number for each in (*added, *changed)}
+
+    async def put_rejects(self, changed: Sequence[Reject]) -> None:
+        await self._unit.reach()
+        await self._put_rejects(self._statements.rejects.change, changed)
+
+    async def clear_rejects(self, dropped: Sequence[Reject]) -> None:
+        """The rows that held them are cleared away once it is committed."""
+        await self.put_rejects(dropped)
+        self._unit.blanked.add("rejects")
+
+    async def _put_rejects(self, put: Statement, rejects: Sequence[Reject]) -> None:
+        await self._unit.put(put, [reject_values(each, PostgresDialect()) for each in rejects])

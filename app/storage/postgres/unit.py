@@ -138,6 +138,11 @@ class Unit:
         windows = timeline.windows(sequence - 1, sequence)
         return windows[0].recorded_from if windows else FIRST
 
+    async def put(self, statement: Statement, rows: Sequence[dict[str, Any]]) -> None:
+        """Run a statement that writes, once for each of the rows."""
+        if rows:
+            await self._connection.executemany(statement.sql, [statement.bind(row) for row in rows])
+
     async def fetch(self, statement: Statement, **values: Any) -> list[Any]:
         """All rows of an answer, as the database is at this moment."""
         bound = statement.bind({"account_id": self.account_id, "recorded_from": FIRST, "recorded_below": LAST} | values)

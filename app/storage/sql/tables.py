@@ -25,6 +25,10 @@ CLUSTERED = {"sqlite_strict": True, "sqlite_with_rowid": False}
 """For narrow tables that are only ever asked by their key."""
 
 
+def _where(name: str, where: str, *columns: str) -> Index:
+    return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
+
+
 class Shared(SQLModel, registry=registry()):
     """The tables that are the same on every SQL engine."""
 
@@ -237,6 +241,43 @@ class FormatRow(Shared, table=True):
     created_at: int = Field(sa_type=cast(Any, Instant))
 
 
+OPEN_REJECTS = "status IN ('rejected', 'conflict')"
+
+
+class RejectRow(Shared, table=True):
+    """One payload that was not recorded, or that came again."""
+
+    __tablename__ = "rejects"
+    __table_args__ = (
+        Index("rejects_by_digest", "account_id", "digest", unique=True),
+        _where("rejects_open", OPEN_REJECTS, "account_id", "number"),
+        _where("rejects_by_sender_id", "sender_id IS NOT NULL", "account_id", "sender_id", "number"),
+        _where("rejects_by_sequence", "sequence IS NOT NULL", "account_id", "sequence", "number"),
+        # That no account leads: what has outlived its time is looked for in all of them at once.
+        Index("rejects_by_last_at", "last_at"),
+        STRICT,
+    )
+
+    account_id: int = Field(primary_key=True, foreign_key="accounts.id", sa_type=Integer)
+    number: int = Field(primary_key=True, sa_type=cast(Any, Big))
+    digest: bytes = Field(sa_type=LargeBinary)
+    status: str = Field(sa_type=Words)
+    kind: str = Field(sa_type=Words)
+    format: str = Field(sa_type=Words)
+    source: str | None = Field(default=None, sa_type=Words)
+    shape: str = Field(sa_type=Words)
+    payload: bytes | None = Field(default=None, sa_type=LargeBinary)
+    field: str | None = Field(default=None, sa_type=Words)
+    reason: str | None = Field(default=None, sa_type=Words)
+    sender: str | None = Field(default=None, sa_type=Words)
+    sender_id: str | None = Field(default=None, sa_type=Words)
+    sequence: int | None = Field(default=None, sa_type=cast(Any, Big))
+    times: int = Field(sa_type=cast(Any, Big))
+    first_at: int = Field(sa_type=cast(Any, Instant))
+    last_at: int = Field(sa_type=cast(Any, Instant))
+    received_by: str = Field(sa_type=Words)
+
+
 class SecretRow(Shared, table=True):
     """A secret of an account's own, which the gateway made: it signs links with it."""
 
@@ -380,6 +421,7 @@ catalogue = table_of(CatalogueRow)
 exports = table_of(ExportRow)
 first_answers = table_of(FirstAnswerRow)
 formats = table_of(FormatRow)
+rejects = table_of(RejectRow)
 secrets = table_of(SecretRow)
 export_marks = table_of(ExportMarkRow)
 contract_customers = table_of(ContractCustomerRow)

@@ -21,6 +21,7 @@ from app.storage.sqlite.exports import SqliteExports
 from app.storage.sqlite.formats import SqliteFormats
 from app.storage.sqlite.ledger import SqliteLedger
 from app.storage.sqlite.readers import Readers
+from app.storage.sqlite.rejects import SqliteRejects
 from app.storage.sqlite.transaction import Shared, SqliteTransaction, drive
 from app.storage.sqlite.transfer import SqliteTransfer
 from app.storage.sqlite.writer import Unit, Writer
@@ -38,7 +39,7 @@ async def open_sqlite(path: str | Path, *, readers: int = 3) -> SqliteStore:
     return SqliteStore(file, readers)
 
 
-class SqliteStore(SqliteLedger, SqliteAccounts, SqliteExports, SqliteFormats, SqliteAttestations, SqliteTransfer):
+class SqliteStore(SqliteLedger, SqliteAccounts, SqliteExports, SqliteFormats, SqliteRejects, SqliteAttestations, SqliteTransfer):
     """See `app.ports.Store`. Use `open_sqlite` to get one."""
 
     def __init__(self, path: Path, readers: int) -> None:
@@ -48,6 +49,7 @@ class SqliteStore(SqliteLedger, SqliteAccounts, SqliteExports, SqliteFormats, Sq
         SqliteLedger.__init__(self, reading)
         SqliteAccounts.__init__(self, reading, writing)
         SqliteFormats.__init__(self, reading)
+        SqliteRejects.__init__(self, reading, writing)
         SqliteExports.__init__(self, reading)
         SqliteAttestations.__init__(self, reading, writing)
         SqliteTransfer.__init__(self, reading, writing)

@@ -14,6 +14,7 @@ from app.domain.export import Export, Mark
 from app.domain.first_answer import FirstAnswer
 from app.domain.format_version import FormatVersion
 from app.domain.merkle import Kept, Span, completes, grow
+from app.domain.reject import Reject, numbered
 from app.ports import Claim, Head, Transaction
 from app.storage.sql.conditions import repeated
 from app.storage.sql.dialect import Dialect, Statement
@@ -23,6 +24,7 @@ from app.storage.sql.formats import FormatStatements, format_of, format_values
 from app.storage.sql.known import Known
 from app.storage.sql.mapping import Mapping
 from app.storage.sql.projection import carried, first_named
+from app.storage.sql.rejects import RejectStatements, reject_of, reject_values
 from app.storage.sql.rollup_writes import RollupWrites
 from app.storage.sql.writes import WIDEST, Writes, nodes_asked, width
 from app.storage.sqlite.connection import empty_log
@@ -44,6 +46,7 @@ class Shared:
         self.exports = ExportStatements(dialect)
         self.answers = FirstAnswerStatements(dialect)
         self.formats = FormatStatements(dialect)
+        self.rejects = RejectStatements(dialect)
 
 
 class SqliteTransaction:
@@ -177,6 +180,35 @@ class SqliteTransaction:
         if version.account_id != self._account_id:
             raise ValueError("a format of another account")
         self._execute(self._shared.formats.add, **format_values(version, self._shared.dialect))
+
+    async def rejects(self, first: int, last: int) -> list[Reject]:
+        rows = self._rows(self._shared.rejects.between, first=first, last=last)
+        return [reject_of(row, self._shared.dialect) for row in rows]
+
+    async def keep_rejects(self, arrived: Sequence[Reject]) -> dict[bytes, int]:
+        kept: dict[bytes, int] = {}
+        for digest in dict.fromkeys(each.digest for each in arrived):
+            kept |= {bytes(row[0]): row[1] for row in self._rows(self._shared.rejects.number, digest=digest)}
+        [(last,)] = self._rows(self._shared.rejects.last)
+        added, changed = numbered(arrived, kept, last)
+        self._put_rejects(self._shared.rejects.add, added)
+        self._put_rejects(self._shared.rejects.again, changed)
+        return {each.digest: each.number for each in (*added, *changed)}
+
+    async def put_rejects(self, changed: Sequence[Reject]) -> None:
+        self._put_rejects(self._shared.rejects.change, changed)
+
+    async def clear_rejects(self, dropped: Sequence[Reject]) -> None:
+        self._unit.connection.execute("PRAGMA secure_delete = ON")
+        try:
+            self._put_rejects(self._shared.rejects.change, dropped)
+        finally:
+            self._unit.connection.execute("PRAGMA secure_delete = OFF")
+        self._unit.when_committed(lambda: empty_log(self._unit.reading))
+
+    def _put_rejects(self, put: Statement, rejects: Sequence[Reject]) -> None:
+        for each in rejects:
+            self._execute(put, **reject_values(each, self._shared.dialect))
 
     async def _grown(self, size: int, entries: Sequence[Entry]) -> list[Kept]:
         return await grow(size, [each.leaf for each in entries], self._nodes)

@@ -40,7 +40,7 @@ from tests.events import START, usage
 
 EVERYWHERE = {"accounts", "keys", "signing_keys", "alembic_version"}
 """Small tables of which every node has a copy: they are asked before the account is known, to find it."""
-POLLED = {"exports_unfinished": "created_at", "exports_with_file": "updated_at"}
+POLLED = {"exports_unfinished": "created_at", "exports_with_file": "updated_at", "rejects_by_last_at": "last_at"}
 """Workers look for what is left to do in all accounts at once."""
 
 
@@ -57,7 +57,7 @@ async def test_the_tables_that_are_spread_are_these(outside: asyncpg.Connection)
     assert await tables(outside) == [
         "attestations", "catalogue", "claims", "contract_customers", "contract_days", "customer_days", "ended_sessions",
         "entries", "export_marks", "exports", "feature_days", "first_answers", "formats", "heads", "months", "product_days",
-        "reversals", "secrets", "tree_nodes",
+        "rejects", "reversals", "secrets", "tree_nodes",
     ]  # fmt: skip
 
 
@@ -91,6 +91,7 @@ async def test_a_foreign_key_leads_to_a_table_that_is_everywhere(outside: asyncp
                 "formats",
                 "heads",
                 "keys",
+                "rejects",
                 "secrets",
             ),
         )
