@@ -13,7 +13,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.api import evidence, health, openapi, recording
+from app.api import downloads, evidence, health, openapi, recording
 from app.api.envelope import failure
 from app.api.errors import INTERNAL, INTERNAL_MESSAGE, code_for_status, headers_of, phrase_for_status, status_of
 from app.api.graphql.page import STATIC_PATH, Bundle
@@ -53,6 +53,7 @@ def create_app(services: Services) -> FastAPI:
     app.include_router(reports_v1.router)
     app.include_router(usage_event.router)
     app.include_router(evidence.router)
+    app.router.routes += downloads.routes
     app.router.routes.append(Mount(STATIC_PATH, Bundle()))
     app.router.routes.append(Route("/", _welcome, include_in_schema=False))
     # The last one added is the outermost.
@@ -64,8 +65,11 @@ def create_app(services: Services) -> FastAPI:
             CORSMiddleware,
             allow_origins=services.cors_origins,
             allow_methods=["GET", "POST", "DELETE"],
-            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", HEADER],
-            expose_headers=[HEADER, "Link", "Retry-After", "Content-Disposition", "Idempotency-Replayed"],
+            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "Range", "If-Range", "If-None-Match", HEADER],
+            expose_headers=[
+                *(HEADER, "Link", "Retry-After", "Idempotency-Replayed"),
+                *("Content-Disposition", "ETag", "Accept-Ranges", "Content-Range", "Repr-Digest"),
+            ],
         )
     app.add_middleware(RequestIds)
     return app

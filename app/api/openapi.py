@@ -18,7 +18,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel, Field
 
-from app.api.errors import INTERNAL, STATUSES
+from app.api.errors import INTERNAL, RANGE_NOT_SATISFIABLE, STATUSES
 from app.api.request_id import HEADER
 from app.domain.account import Permission
 
@@ -41,6 +41,7 @@ _WORDS = {
     "EXPORT_NOT_READY": "The export has no file, or none yet.",
     "PAYLOAD_TOO_LARGE": "The body is too large.",
     "UNSUPPORTED_MEDIA_TYPE": "The body is of a type that is not taken here.",
+    RANGE_NOT_SATISFIABLE: "The file has none of the range that `Range` names.",
     "VALIDATION_ERROR": "The body breaks a rule, which `message` names.",
     "RATE_LIMITED": "Too many calls; `Retry-After` says when to come back.",
     INTERNAL: "The gateway failed; its log tells more under the request id.",

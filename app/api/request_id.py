@@ -13,6 +13,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 HEADER = "X-Request-Id"
 _SANE = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
+# A signed link opens what it leads to for whoever reads it in a log.
+_LINK = re.compile(r"(?<=^/downloads/)(?!exports/).*", re.DOTALL)
 _QUIET = frozenset({"/health", "/healthz", "/readyz", "/metrics"})
 
 _log = structlog.stdlib.get_logger("gateway.access")
@@ -59,6 +61,10 @@ class RequestIds:
                 _note(scope, status, time.perf_counter() - began)
 
 
+def _shown(path: str) -> str:
+    return _LINK.sub("…", path)
+
+
 def _note(scope: Scope, status: int, seconds: float) -> None:
     principal = scope["state"].get("principal")
     # Probes come every few seconds and would bury everything else.
@@ -66,7 +72,7 @@ def _note(scope: Scope, status: int, seconds: float) -> None:
     write(
         "call",
         method=scope.get("method", "WEBSOCKET"),
-        path=scope["path"],
+        path=_shown(scope["path"]),
         status=status,
         ms=round(seconds * 1000, 2),
         account=None if principal is None else principal.account.name,

@@ -132,9 +132,11 @@ mutation CreateExport($from: DateTime, $to: DateTime) {
   }
 }
 """
-END_EXPORT = """\
-# Call an export off that is not made yet, and delete the file of one that is. The record and its digests stay.
-mutation EndExport($unfinished: ID!, $ready: ID!) {
+SHARE_AND_END = """\
+# Hand the file of an export to someone without a token, for an hour; call one off that is not made yet; and delete
+# the file of one that is, which ends its links too. The record and its digests stay.
+mutation ShareAndEndExports($unfinished: ID!, $ready: ID!) {
+  createExportLink(input: { id: $ready, lifetimeSeconds: 3600 }) { url expiresAt errors { code field message } }
   cancelExport(input: { id: $unfinished }) { export { status reason } errors { code field message } }
   deleteExport(input: { id: $ready }) { export { status reason digest artifactDigest } errors { code field message } }
 }

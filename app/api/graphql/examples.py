@@ -34,7 +34,7 @@ def tabs(now: datetime, refs: Sequence[str] = ()) -> list[Tab]:
         Tab(query=reads.EXPORTS, variables={"id": "rptx_…"}),
         Tab(query=reads.DRIFT, variables={"id": "rptx_…"}),
         Tab(query=reads.PROOFS, variables={"id": amended.replace("evt_", "act_", 1)}),
-        Tab(query=writes.END_EXPORT, variables={"unfinished": "rptx_…", "ready": "rptx_…"}),
+        Tab(query=writes.SHARE_AND_END, variables={"unfinished": "rptx_…", "ready": "rptx_…"}),
         Tab(query=writes.RECORD, variables={"id": f"explorer-{now:%Y%m%d%H%M%S%f}"} | hour_ago),
         Tab(query=writes.BATCH, variables=hour_ago),
         Tab(query=writes.ACTIVITY, variables=hour_ago),

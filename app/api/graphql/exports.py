@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import strawberry
 from strawberry.relay import PageInfo
 
+from app.api.delivery import download_url
 from app.api.graphql.connections import After, Before, Edge, First, Last
 from app.api.graphql.context import Context, Info
 from app.api.graphql.enums import ExportFormat, ReportKind
@@ -27,8 +28,6 @@ from app.reports.report import PageRequest
 
 NEEDED = Permission.REPORT_EXPORT
 """What everything about exports needs."""
-_DOWNLOAD = "/api/v1/reports/exports/{id}/download"
-"""The one door that hands files out; the contract that it belongs to keeps it where it is."""
 MANIFEST = "/api/v1/evidence/exports/{id}/manifest"
 
 
@@ -158,7 +157,7 @@ def export_node(export: exports.Export, public_url: str) -> Export:
         size=None if export.size is None else SafeInt(export.size),
         file_name=export.file_name,
         manifest_url=URL(public_url + MANIFEST.format(id=export.id)) if export.digest is not None else None,
-        download_url=URL(public_url + _DOWNLOAD.format(id=export.id)) if ready else None,
+        download_url=URL(download_url(public_url, export.id)) if ready else None,
         created_by=export.created_by,
         created_at=export.created_at,
         updated_at=export.updated_at,

@@ -25,6 +25,7 @@ from app.api.graphql.payloads import (
 from app.api.graphql.scalars import SafeInt
 from app.api.graphql.scopes import Needs
 from app.api.graphql.shapes import resolver
+from app.api.graphql.sharing import create_export_link
 from app.api.graphql.statements import (
     RECORD_INPUTS,
     ActivityInput,
@@ -172,6 +173,7 @@ class Mutation:
     create_export = create_export
     cancel_export = cancel_export
     delete_export = delete_export
+    create_export_link = create_export_link
 
     upsert_customer = _upserting(RecordKind.CUSTOMER)
     upsert_product = _upserting(RecordKind.PRODUCT)
