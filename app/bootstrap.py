@@ -10,9 +10,12 @@ from importlib.metadata import version
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.access.budget import Budget
+from app.access.documents import Documents, read_manifest
 from app.access.doorkeeper import Doorkeeper
 from app.access.links import Links
 from app.access.sessions import Sessions, forget_expired
+from app.access.terms import Terms
 from app.api.services import Services
 from app.domain.errors import GatewayError
 from app.domain.instant import now
@@ -69,9 +72,21 @@ def signer_of(settings: Settings, store: Store) -> Signer:
     return Signer(store, settings.secret)
 
 
+def terms_of(settings: Settings) -> Terms:
+    """What is allowed of GraphQL. Raises InvalidSetting for a file of trusted documents that is none."""
+    trusted = {} if settings.trusted_documents is None else read_manifest(settings.trusted_documents)
+    return Terms(
+        most_points=settings.graphql_price,
+        introspection=settings.introspection,
+        suggestions=settings.suggestions,
+        documents=Documents(trusted, only=settings.trusted_documents_only),
+    )
+
+
 @asynccontextmanager
 async def opened_services(settings: Settings, *, demo_token: str | None = None) -> AsyncIterator[Services]:
     """Everything that the doors need, for as long as the context lasts."""
+    terms = terms_of(settings)
     store = await open_store(settings)
     try:
         files = await open_artifacts(settings)
@@ -100,6 +115,9 @@ async def opened_services(settings: Settings, *, demo_token: str | None = None) 
             version=version("usage-gateway"),
             trusted_proxies=settings.trusted_proxies,
             cors_origins=settings.cors_origins,
+            terms=terms,
+            points=Budget("points", settings.graphql_points),
+            calls=Budget("calls", settings.rest_calls),
             demo_token=demo_token,
         )
     finally:

@@ -76,6 +76,20 @@ class Settings(BaseSettings):
     max_future_seconds: int = Field(
         86_400, ge=0, description="How far ahead of the clock an event may be dated, in seconds; later ones are refused."
     )
+    graphql_price: int = Field(10_000, ge=1, description="Points that one GraphQL operation may cost.")
+    graphql_points: int = Field(
+        60_000_000, ge=0, description="Points that one key may spend on GraphQL in a minute, in each process; 0 for no bound."
+    )
+    rest_calls: int = Field(
+        0, ge=0, description="Calls of REST that one key may make in a minute, in each process; 0 for no bound."
+    )
+    introspection: bool = Field(True, description="Whether GraphQL tells its schema to those who ask.")
+    suggestions: bool = Field(True, description="Whether GraphQL's errors say which name may have been meant.")
+    trusted_documents: Path | None = Field(
+        None,
+        description="A JSON file of GraphQL documents by id (Relay's, or an Apollo manifest) that callers may ask for by id.",
+    )
+    trusted_documents_only: bool = Field(False, description="Whether GraphQL takes the documents in that file and no others.")
     log_level: str = Field("info", description="Least level that is logged: debug, info, warning or error.")
     log_format: LogFormat = Field(LogFormat.CONSOLE, description="`console` for people, `json` for machines.")
 

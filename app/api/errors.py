@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
+from app.access.budget import Overspent
 from app.domain.errors import GatewayError, RateLimited, Unauthenticated
 
 INTERNAL = "INTERNAL_ERROR"
@@ -19,6 +20,7 @@ STATUSES: dict[str, int] = {
     "UNAUTHORIZED": 401,
     "TOKEN_SCOPE_DENIED": 403,
     "LINK_REFUSED": 403,
+    "UNTRUSTED_DOCUMENT": 403,
     NOT_FOUND: 404,
     METHOD_NOT_ALLOWED: 405,
     "CONFLICT": 409,
@@ -33,6 +35,8 @@ STATUSES: dict[str, int] = {
     RANGE_NOT_SATISFIABLE: 416,
     "VALIDATION_ERROR": 422,
     "RATE_LIMITED": 429,
+    # An ordinary answer: the client sends the text and goes on.
+    "PERSISTED_QUERY_NOT_FOUND": 200,
     "INVALID_SETTING": 500,
     "LEDGER_CORRUPT": 500,
     INTERNAL: 500,
@@ -51,7 +55,8 @@ def headers_of(error: GatewayError) -> dict[str, str]:
     if isinstance(error, Unauthenticated):
         return {"WWW-Authenticate": "Bearer"}
     if isinstance(error, RateLimited):
-        return {"Retry-After": str(error.retry_after)}
+        balance = error.balance.headers if isinstance(error, Overspent) else {}
+        return {"Retry-After": str(error.retry_after), **balance}
     return {}
 
 

@@ -65,9 +65,13 @@ def create_app(services: Services) -> FastAPI:
             CORSMiddleware,
             allow_origins=services.cors_origins,
             allow_methods=["GET", "POST", "DELETE"],
-            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "Range", "If-Range", "If-None-Match", HEADER],
+            allow_headers=[
+                *("Authorization", "Content-Type", "Idempotency-Key", HEADER),
+                *("Range", "If-Range", "If-None-Match"),
+                *("Apollo-Require-Preflight", "X-Requested-With"),  # sent by GraphQL clients to be asked about
+            ],
             expose_headers=[
-                *(HEADER, "Link", "Retry-After", "Idempotency-Replayed"),
+                *(HEADER, "Link", "RateLimit", "RateLimit-Policy", "Retry-After", "Idempotency-Replayed"),
                 *("Content-Disposition", "ETag", "Accept-Ranges", "Content-Range", "Repr-Digest"),
             ],
         )

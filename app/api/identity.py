@@ -40,8 +40,12 @@ def admitting(services: Services, scope: Scope, token: str | None = None) -> Cal
 
 
 async def caller(request: Request) -> Principal:
-    """The same as a FastAPI dependency: `principal: Annotated[Principal, Depends(caller)]`."""
-    return await authenticate(services_of(request.scope), request.scope)
+    """The same as a FastAPI dependency, each call of which is paid for: `principal: Annotated[Principal, Depends(caller)]`.
+    Raises RateLimited."""
+    services = services_of(request.scope)
+    principal = await authenticate(services, request.scope)
+    request.state.balance = await services.calls.spend(principal)
+    return principal
 
 
 async def authenticate_session(services: Services, scope: Scope, purpose: str) -> tuple[Principal, Session]:

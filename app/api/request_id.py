@@ -1,4 +1,7 @@
-"""An id for every call: echoed where the caller sent a sane one, bound to every log line, and one access line at the end."""
+"""An id for every call: echoed where the caller sent a sane one, bound to every log line, and one access line at the end.
+
+What a call left of its caller's budget is told on the way out too.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +53,11 @@ class RequestIds:
             nonlocal status
             if message["type"] in ("http.response.start", "websocket.accept"):
                 status = message.get("status", 101)
-                MutableHeaders(scope=message)[HEADER] = identifier
+                headers = MutableHeaders(scope=message)
+                headers[HEADER] = identifier
+                balance = scope["state"].get("balance")
+                if balance is not None:
+                    headers.update(balance.headers)
             await send(message)
 
         began = time.perf_counter()

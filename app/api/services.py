@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 
 from starlette.types import Scope
 
+from app.access.budget import POINTS, Budget
 from app.access.doorkeeper import Doorkeeper
 from app.access.links import Links
 from app.access.sessions import Sessions
+from app.access.terms import Terms
 from app.evidence.keys import Signer
 from app.ledger.commands import Rules
 from app.ports import Files, Store
@@ -38,6 +40,12 @@ class Services:
     """Addresses or networks whose X-Forwarded-For is believed."""
     cors_origins: tuple[str, ...] = ()
     """Origins whose pages may call from a browser; `*` for any."""
+    terms: Terms = field(default_factory=Terms)
+    """What is allowed of GraphQL."""
+    points: Budget = field(default_factory=lambda: Budget("points", POINTS))
+    """What a key may spend on GraphQL."""
+    calls: Budget = field(default_factory=lambda: Budget("calls", 0))
+    """How often a key may call REST."""
     demo_token: str | None = None
     """A token that the GraphiQL page sends from the start; only ever that of a demonstration account."""
     notify_exports: Callable[[], None] = lambda: None

@@ -19,6 +19,8 @@
     │   ├── EventConflict             EVENT_CONFLICT       a sender's id seen before with other content
     │   ├── IdempotencyConflict       IDEMPOTENCY_CONFLICT
     │   └── ExportNotReady            EXPORT_NOT_READY     no file yet, or none to come
+    ├── DocumentUnknown             PERSISTED_QUERY_NOT_FOUND  a hash that no GraphQL document is known for
+    ├── DocumentRefused             UNTRUSTED_DOCUMENT   not one of the documents that alone are taken
     ├── RateLimited                   RATE_LIMITED
     ├── Unavailable                   UNAVAILABLE          the store is busy, closed, or of another version
     └── Corrupt                       LEDGER_CORRUPT       stored bytes do not give their digest
@@ -156,6 +158,21 @@ class ExportNotReady(Conflict):
     """An export that has no file: it is still being made, or has failed."""
 
     code = "EXPORT_NOT_READY"
+
+
+class DocumentUnknown(GatewayError):
+    """A hash that no GraphQL document is known for: the caller sends the text along once, and is understood from then on."""
+
+    code = "PERSISTED_QUERY_NOT_FOUND"
+
+    def __init__(self) -> None:
+        super().__init__("PersistedQueryNotFound")  # the word that clients of the protocol look for
+
+
+class DocumentRefused(GatewayError):
+    """A GraphQL document that is none of the trusted ones, where only these are taken."""
+
+    code = "UNTRUSTED_DOCUMENT"
 
 
 class RateLimited(GatewayError):

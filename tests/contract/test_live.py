@@ -163,9 +163,11 @@ def test_server_sent_events_carry_queries_subscriptions_and_errors(served: Serve
             assert stream.headers["content-type"].startswith("text/event-stream")
             return list(streamed(stream.iter_lines()))
 
-    assert asked("{ __typename }") == [("next", {"data": {"__typename": "Query"}}), ("complete", None)]
-    (told, end) = asked("{ nope }")
-    assert (told[0], told[1]["errors"][0]["extensions"]["code"], end) == ("next", "INVALID_QUERY", ("complete", None))
+    (name, told), end = asked("{ __typename }")
+    assert (name, told["data"], end) == ("next", {"__typename": "Query"}, ("complete", None))
+    assert told["extensions"]["cost"]["price"] == 1
+    (name, told), end = asked("{ nope }")
+    assert (name, told["errors"][0]["extensions"]["code"], end) == ("next", "INVALID_QUERY", ("complete", None))
     served.run(put(served.services.store, account, "rptx_1"))
     store = served.services.store
 
@@ -212,7 +214,7 @@ def test_a_connection_without_a_good_token_is_closed(payload: Any, served: Serve
 def test_a_token_may_also_come_with_the_handshake(served: Served, token: str) -> None:
     with socket(served, {}, additional_headers=bearer(token)) as opened:
         send(opened, "{ __typename }")
-        assert heard(opened)["payload"] == {"data": {"__typename": "Query"}}
+        assert heard(opened)["payload"]["data"] == {"__typename": "Query"}
         assert heard(opened) == {"type": "complete", "id": "1"}
 
 

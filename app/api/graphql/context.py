@@ -9,9 +9,10 @@ from typing import Any, TypeAlias
 import strawberry
 from graphql.pyutils import Path
 
+from app.access.budget import Balance
 from app.api.services import Services
 from app.domain.account import Principal
-from app.domain.errors import Unauthenticated
+from app.domain.errors import RateLimited, Unauthenticated
 from app.live import Live
 from app.live.watch import Watch
 from app.reports.answer import AsOf, open_ledger
@@ -31,6 +32,9 @@ class Context:
         self.principal = principal
         self.request_id = request_id
         self.live = live if live is not None else Live(services.store)
+        self.balance: Balance | None = None
+        """What the caller has left of its budget, once the operation was paid for."""
+        self.refusal: RateLimited | None = None
         self._admit = admit
         self.renew()
 

@@ -219,3 +219,17 @@ query Drift($id: ID!) {
   }
 }
 """
+PRICE = """\
+# What would a question cost? Documents are priced by their shape and page sizes, never by what an account holds; every answer
+# tells its own price in extensions. Try a larger "first", and see what the problems say to cut.
+query Price {
+  estimate(
+    document: "query ($n: Int) { usageSummary(groupBy: [CUSTOMER]) { groups(first: $n) { edges { node { events } } } } }"
+    variables: { n: 100 }
+  ) {
+    price most allowed left resetSeconds
+    costliest { path points }
+    problems
+  }
+}
+"""

@@ -43,4 +43,5 @@ def tabs(now: datetime, refs: Sequence[str] = ()) -> list[Tab]:
         Tab(query=writes.ERASE, variables={"id": amended}),
         Tab(query=writes.DESCRIBE),
         Tab(query=reads.RECORDS),
+        Tab(query=reads.PRICE),
     ]

@@ -21,6 +21,7 @@ from app.api.graphql.connections import After, Before, Connection, First, Last, 
 from app.api.graphql.context import Info
 from app.api.graphql.drift import drift_of_export
 from app.api.graphql.enums import FeedOrder
+from app.api.graphql.estimate import estimate
 from app.api.graphql.evidence import checkpoint_at, consistency_proof, inclusion_proof, kept_checkpoints, signing_keys
 from app.api.graphql.exports import export_by_id, newest_exports
 from app.api.graphql.inputs import AsOfInput, UsageFilters, filters_of, group_order, point_of
@@ -133,6 +134,7 @@ class Query:
     checkpoints = kept_checkpoints
     inclusion_proof = inclusion_proof
     consistency_proof = consistency_proof
+    estimate = estimate
 
     export = export_by_id
     exports = newest_exports

@@ -7,10 +7,10 @@ document's own text, and request bodies are decoded with decimals (see `view`), 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, NewType
+from typing import Any, NewType, TypeVar
 
 import orjson
 import strawberry
@@ -35,6 +35,7 @@ from app.domain.errors import InvalidInput, InvalidQuery
 from app.domain.instant import format_instant, parse_instant
 from app.domain.period import zone_named
 
+T = TypeVar("T")
 SafeInt = NewType("SafeInt", int)
 JSONObject = NewType("JSONObject", object)
 TimeZone = NewType("TimeZone", str)
@@ -58,8 +59,24 @@ def _decimal(value: Any) -> Decimal:
 
 def _decimal_literal(node: ValueNode, _variables: Mapping[str, Any] | None = None) -> Decimal:
     if isinstance(node, (IntValueNode, FloatValueNode, StringValueNode)):
-        return _decimal(node.value)
+        return _at(node, _decimal, node.value)
     raise GraphQLError("Decimal must be a number, or a string that holds one.", node)
+
+
+def _text_literal(parse: Callable[[Any], T]) -> Callable[..., T]:
+    """Reads a literal as it reads a variable's value, so that an error tells where it is."""
+
+    def read(node: ValueNode, _variables: Mapping[str, Any] | None = None) -> T:
+        return _at(node, parse, node.value if isinstance(node, StringValueNode) else None)
+
+    return read
+
+
+def _at(node: ValueNode, parse: Callable[[Any], T], value: Any) -> T:
+    try:
+        return parse(value)
+    except GraphQLError as error:
+        raise GraphQLError(error.message, node) from None
 
 
 def _instant(value: Any) -> datetime:
@@ -80,7 +97,7 @@ def _safe_int(value: Any) -> int:
 def _safe_int_literal(node: ValueNode, _variables: Mapping[str, Any] | None = None) -> int:
     if not isinstance(node, IntValueNode) or len(node.value) > 17:
         raise GraphQLError("SafeInt must be a whole number between -(2^53 - 1) and 2^53 - 1.", node)
-    return _safe_int(int(node.value))
+    return _at(node, _safe_int, int(node.value))
 
 
 def _zone(value: Any) -> str:
@@ -109,7 +126,7 @@ def _with_decimals(value: Any) -> Any:
 def _object_literal(node: ValueNode, variables: Mapping[str, Any] | None = None) -> Any:
     if not isinstance(node, ObjectValueNode):
         raise GraphQLError("JSONObject must be an object of keys and values.", node)
-    return _with_decimals(_json_literal(node, variables or {}))
+    return _at(node, _with_decimals, _json_literal(node, variables or {}))
 
 
 def _json_literal(node: ValueNode, variables: Mapping[str, Any]) -> Any:
@@ -160,6 +177,7 @@ SCALARS: dict[object, ScalarDefinition] = {
         specified_by_url="https://www.rfc-editor.org/rfc/rfc3339",
         serialize=format_instant,
         parse_value=_instant,
+        parse_literal=_text_literal(_instant),
     ),
     SafeInt: strawberry.scalar(
         name="SafeInt",
@@ -186,6 +204,7 @@ SCALARS: dict[object, ScalarDefinition] = {
         specified_by_url="https://www.rfc-editor.org/rfc/rfc6557",
         serialize=str,
         parse_value=_zone,
+        parse_literal=_text_literal(_zone),
     ),
     URL: strawberry.scalar(
         name="URL",

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
+from functools import partial
 from typing import Any
 
 import strawberry
-from graphql import GraphQLError, GraphQLOneOfDirective
-from strawberry.extensions import AddValidationRules, MaxTokensLimiter, ParserCache, ValidationCache
+from graphql import FieldNode, GraphQLError, GraphQLObjectType, GraphQLOneOfDirective
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext, ExecutionResult
 from strawberry.types.execution import PreExecutionError
 from strawberry.types.graphql import OperationType
 
+from app.api.graphql.arguments_in import argument_for, argument_named, missing_in, variable_in
+from app.api.graphql.checks import Checked, parsed
 from app.api.graphql.completion import FlatExecutor
 from app.api.graphql.context import Connected, Context
 from app.api.graphql.errors import presented
-from app.api.graphql.limits import MOST_TOKENS, Bounds, NamedOperation
 from app.api.graphql.live import Subscription
 from app.api.graphql.reads import Query
 from app.api.graphql.scalars import SCALARS
@@ -49,9 +50,7 @@ class Schema(strawberry.Schema):
             allowed,
             operation_extensions,
         )
-        if result.errors:
-            request_id = context_value.request_id if context_value is not None else ""
-            result.errors = [presented(each, request_id) for each in result.errors]
+        self._present(result, query, context_value)
         return result
 
     async def stream(
@@ -66,12 +65,13 @@ class Schema(strawberry.Schema):
     ) -> AsyncGenerator[Any, None]:
         """The results of one operation one after the other, errors as the caller is told them. Of many operations on one
         connection each has a context of its own."""
-        request_id = context_value.request_id if context_value is not None else ""
         try:
             context = await context_value.operation() if isinstance(context_value, Connected) else context_value
+            if context is not None:
+                context.services.terms.documents.check(query)
         except GatewayError as error:
             refused = GraphQLError(error.message, original_error=error)
-            return _told(_only(PreExecutionError(data=None, errors=[refused])), request_id)
+            return self._told(_only(PreExecutionError(data=None, errors=[refused])), query, context_value)
         results = await super().stream(
             query,
             variable_values,
@@ -81,7 +81,38 @@ class Schema(strawberry.Schema):
             operation_extensions,
             allowed_operation_types,
         )
-        return _told(results, request_id)
+        return self._told(results, query, context_value)
+
+    async def _told(self, results: Any, query: str | None, context: Context | Connected | None) -> AsyncGenerator[Any, None]:
+        async with aclosing(results):
+            async for result in results:
+                self._present(result, query, context)
+                yield result
+
+    def _present(self, result: ExecutionResult, query: str | None, context: Context | Connected | None) -> None:
+        """Put errors as the caller is told them in the place of those that were met."""
+        if result.errors:
+            request_id = context.request_id if context is not None else ""
+            suggestions = context is None or context.services.terms.suggestions
+            arguments = partial(self._argument, query or "")
+            result.errors = [presented(each, request_id, arguments, suggestions=suggestions) for each in result.errors]
+
+    def _argument(self, query: str, error: GraphQLError, field: str | None) -> str | None:
+        """The path of the argument that has that field, among those of the field of the schema that the error was met in; without
+        a field that of the argument that the error's variable stands for."""
+        if field is None:
+            variable = variable_in(error.message)
+            stands_for = None if variable is None else argument_for(parsed(query), variable[0])
+            return missing_in(error.message) if variable is None or stands_for is None else stands_for + variable[1]
+        node = error.nodes[0] if error.nodes else None
+        if not isinstance(node, FieldNode):
+            return None
+        told = self._schema
+        types = [each for each in told.type_map.values() if isinstance(each, GraphQLObjectType)]
+        if error.path is not None and len(error.path) == 1:
+            types = [each for each in (told.query_type, told.mutation_type, told.subscription_type) if each is not None]
+        declared = (each.fields[node.name.value] for each in types if node.name.value in each.fields)
+        return next((found for each in declared if (found := argument_named(each.args, field)) is not None), None)
 
     def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
         """Nothing: `presented` logs what is worth it, and a caller's own mistakes are not."""
@@ -91,28 +122,13 @@ async def _only(result: ExecutionResult) -> AsyncGenerator[ExecutionResult, None
     yield result
 
 
-async def _told(results: Any, request_id: str) -> AsyncGenerator[Any, None]:
-    async with aclosing(results):
-        async for result in results:
-            if result.errors:
-                result.errors = [presented(each, request_id) for each in result.errors]
-            yield result
-
-
 schema = Schema(
     Query,
     Mutation,
     Subscription,
     config=StrawberryConfig(scalar_map=SCALARS),
     execution_context_class=FlatExecutor,
-    extensions=[
-        # Each is made anew for every operation; the caches behind them, and the rules in them, are not.
-        lambda: MaxTokensLimiter(MOST_TOKENS),
-        lambda: AddValidationRules([Bounds]),
-        ParserCache,
-        NamedOperation,
-        ValidationCache,
-    ],
+    extensions=[Checked],
 )
 
 

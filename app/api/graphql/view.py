@@ -41,6 +41,8 @@ from app.api.services import Services
 from app.domain.errors import GatewayError, InvalidBody
 from app.live import Live
 
+_PARAMETERS = {"query": str, "documentId": str, "variables": dict, "operationName": str, "extensions": dict}
+"""What a request may hold (GraphQL over HTTP, with persisted documents), and of what kind it is."""
 _NO_STREAM = "Subscriptions are asked over a WebSocket, or with `Accept: text/event-stream`."
 JSON = "application/json"
 GRAPHQL_JSON = "application/graphql-response+json"
@@ -98,6 +100,7 @@ class View(GraphQL[Any, None]):
             return await page(self._services)
         admit = admitting(self._services, request.scope)
         context = Context(self._services, await admit(), request_id(request.scope), self._live, admit)
+        request.state.context = context
         return await self.run(request, context=context)
 
     async def on_ws_connect(self, context: Any) -> UnsetType | dict[str, object] | None:
@@ -127,11 +130,12 @@ class View(GraphQL[Any, None]):
             stated = exact_json(await request.get_body())
         if not isinstance(stated, dict):
             raise InvalidBody("the body must be one JSON object with the key `query`")
-        for name, kind in (("query", str), ("variables", dict), ("operationName", str), ("extensions", dict)):
+        for name, kind in _PARAMETERS.items():
             if not isinstance(stated.get(name), (kind, type(None))):
                 raise InvalidBody(f"`{name}` must be {'an object' if kind is dict else 'a string'}")
+        documents = self._services.terms.documents
         return GraphQLRequestData(
-            query=stated.get("query"),
+            query=documents.text(stated.get("query"), stated.get("documentId"), stated.get("extensions")),
             variables=stated.get("variables"),
             operation_name=stated.get("operationName") or None,
             extensions=stated.get("extensions"),
@@ -175,12 +179,20 @@ class View(GraphQL[Any, None]):
             answer["errors"] = [each.formatted for each in result.errors]
         if "data" not in answer and request.state.answer.media_type == GRAPHQL_JSON:
             request.state.answer.status_code = 400
+        if result.extensions:
+            answer["extensions"] = result.extensions
+        context: Context = request.state.context
+        if context.balance is not None:
+            request.state.answer.headers.update(context.balance.headers)
+        if context.refusal is not None:
+            request.state.answer.status_code = status_of(context.refusal)
+            request.state.answer.headers.update(headers_of(context.refusal))
         return answer  # type: ignore[return-value]
 
     def create_response(self, response_data: GraphQLHTTPResponse | list[GraphQLHTTPResponse], sub_response: Response) -> Response:
         """The answer as bytes."""
         status = sub_response.status_code or 200
-        return _response(response_data, status, sub_response.media_type or JSON, {})
+        return _response(response_data, status, sub_response.media_type or JSON, dict(sub_response.headers))
 
 
 def _media_type(request: Request | WebSocket) -> str:

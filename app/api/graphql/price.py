@@ -1,0 +1,213 @@
+"""What a document costs, in points, from its shape and the sizes of the pages that it asks for; never from what an account holds.
+
+A field that gives objects costs a point for each object that it may give; what is counted, added up, recorded or frozen costs
+more, as `WEIGHTS` has it. A page gives as many rows as it is asked for, a list without a page `LISTED` rows, a field inside of
+them so many times over. Plain values are free. `@skip` and `@include` change nothing: a price is the most that the operation can
+cost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    GraphQLCompositeType,
+    GraphQLField,
+    GraphQLInterfaceType,
+    GraphQLList,
+    GraphQLNonNull,
+    GraphQLObjectType,
+    GraphQLOutputType,
+    GraphQLSchema,
+    IntValueNode,
+    ListValueNode,
+    ObjectValueNode,
+    OperationDefinitionNode,
+    SelectionSetNode,
+    ValueNode,
+    VariableNode,
+    get_named_type,
+)
+
+from app.reports.report import DEFAULT_ROWS, MOST_ROWS
+
+LISTED = 5
+"""Rows that a list is taken to have which is not paged: the units of a group, say."""
+WEIGHTS = {
+    "totalCount": 100,
+    "UsageSummary": 50,
+    "UsageGroupConnection": 50,
+    "LicenseAudit": 100,
+    "CustomerSummary": 100,
+    "SubscriptionSettlement": 100,
+    "createExport": 1_000,
+    "activities on Live": 100,
+    "export on Live": 100,
+    "__schema": 100,
+    "__type": 10,
+}
+"""Points that a field costs beyond its rows, by its name, by its name and the type that it is on, or by the type that it
+gives."""
+WRITING = 10
+"""Points that a mutation costs, and each item that it brings one more."""
+
+
+@dataclass(slots=True)
+class Price:
+    """What an operation costs: `points` in all, and `parts`: what the fields at each path cost by themselves."""
+
+    points: int = 0
+    parts: dict[str, int] = field(default_factory=dict)
+
+    def costliest(self, count: int = 1) -> list[tuple[str, int]]:
+        """The paths that cost most."""
+        return sorted(self.parts.items(), key=lambda part: -part[1])[:count]
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a selection stands: how often it is answered, how many rows the page around it has, and the path to it."""
+
+    times: int
+    page: int
+    path: tuple[str, ...]
+
+
+class _Pricing:
+    def __init__(self, schema: GraphQLSchema, document: DocumentNode, variables: Mapping[str, Any]) -> None:
+        self.price = Price()
+        self._schema = schema
+        self._variables = variables
+        self._fragments = {each.name.value: each for each in document.definitions if isinstance(each, FragmentDefinitionNode)}
+
+    def add(self, parent: GraphQLCompositeType, selections: list[SelectionSetNode], place: _Place) -> None:
+        """Price what is selected. Fields that are asked for twice under one name are answered once, and so they are priced."""
+        for found, nodes in self._fields(parent, selections):
+            self._field(parent, found, nodes, place)
+
+    def _fields(
+        self, parent: GraphQLCompositeType, selections: Iterable[SelectionSetNode]
+    ) -> Iterable[tuple[GraphQLField, list[FieldNode]]]:
+        collected: dict[tuple[str, int], tuple[GraphQLField, list[FieldNode]]] = {}
+        spread: set[str] = set()
+
+        def collect(type_: GraphQLCompositeType, selected: SelectionSetNode) -> None:
+            for each in selected.selections:
+                if isinstance(each, FieldNode):
+                    found = self._schema.get_field(type_, each.name.value)
+                    if found is not None:
+                        name = (each.alias or each.name).value
+                        collected.setdefault((name, id(found)), (found, []))[1].append(each)
+                    continue
+                inner: FragmentDefinitionNode | Any = each
+                if isinstance(each, FragmentSpreadNode):
+                    if each.name.value in spread:
+                        continue
+                    spread.add(each.name.value)
+                    inner = self._fragments[each.name.value]
+                condition = inner.type_condition
+                narrowed = type_ if condition is None else self._schema.get_type(condition.name.value)
+                collect(narrowed, inner.selection_set)  # type: ignore[arg-type]
+
+        for each in selections:
+            collect(parent, each)
+        return collected.values()
+
+    def _field(self, parent: GraphQLCompositeType, found: GraphQLField, nodes: list[FieldNode], place: _Place) -> None:
+        node = nodes[0]
+        name, path = node.name.value, (*place.path, node.name.value)
+        named = get_named_type(found.type)
+        weight = WEIGHTS.get(f"{name} on {parent.name}", WEIGHTS.get(name, WEIGHTS.get(named.name, 0)))
+        if parent is self._schema.mutation_type:
+            weight += WRITING + self._items(node)
+        selected = [each.selection_set for each in nodes if each.selection_set is not None]
+        if not selected or name.startswith("__"):
+            self._count(path, place.times * weight)
+            return
+        page = self._page(found, node, place.page)
+        rows = self._rows(parent, found.type, node, place.page)
+        # What only holds a page together (a connection, an edge, the information on it) costs nothing by itself.
+        holds = named.name.endswith(("Connection", "Edge", "Excerpt")) or named.name == "PageInfo"
+        self._count(path, place.times * (weight + (0 if holds else rows)))
+        assert isinstance(named, (GraphQLObjectType, GraphQLInterfaceType))
+        self.add(named, selected, _Place(place.times * rows, page, path))
+
+    def _rows(self, parent: GraphQLCompositeType, type_: GraphQLOutputType, node: FieldNode, page: int) -> int:
+        """How many objects one answer of the field may have."""
+        inner = type_.of_type if isinstance(type_, GraphQLNonNull) else type_
+        if not isinstance(inner, GraphQLList):
+            return 1
+        if parent.name.endswith(("Connection", "Excerpt")):
+            return page
+        ids = self._argument(node, "ids")
+        return len(ids) if isinstance(ids, list) else LISTED
+
+    def _page(self, found: GraphQLField, node: FieldNode, around: int) -> int:
+        """How many rows there are to a page in the field; what is not paged by itself is cut as what is around it."""
+        if "first" not in found.args:
+            return around
+        sizes = (self._argument(node, name) for name in ("first", "last"))
+        stated = [each for each in sizes if isinstance(each, int) and not isinstance(each, bool)]
+        # More than the most is refused when it is answered, and so is less than none.
+        return min(max(stated[0], 0), MOST_ROWS) if stated else DEFAULT_ROWS
+
+    def _items(self, node: FieldNode) -> int:
+        """How many items a mutation brings, in the lists right in its input."""
+        stated = self._argument(node, "input")
+        return sum(len(each) for each in stated.values() if isinstance(each, list)) if isinstance(stated, dict) else 0
+
+    def _argument(self, node: FieldNode, name: str) -> Any:
+        return next((self._value(each.value) for each in node.arguments or () if each.name.value == name), None)
+
+    def _value(self, value: ValueNode) -> Any:
+        """What is stated, as far as it is of interest: numbers, and how many there are in a list."""
+        match value:
+            case VariableNode():
+                return self._variables.get(value.name.value)
+            case IntValueNode():
+                return int(value.value) if len(value.value) < 10 else MOST_ROWS
+            case ListValueNode():
+                return list(value.values)
+            case ObjectValueNode():
+                return {each.name.value: self._value(each.value) for each in value.fields}
+        return None
+
+    def _count(self, path: tuple[str, ...], points: int) -> None:
+        if points:
+            self.price.points += points
+            place = ".".join(path)
+            self.price.parts[place] = self.price.parts.get(place, 0) + points
+
+
+def price_of(
+    schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode, variables: Mapping[str, Any] | None
+) -> Price:
+    """What the operation of a valid document costs with these variables; those that have a default and are not given have it."""
+    stated = dict(variables or {})
+    pricing = _Pricing(schema, document, stated)
+    for each in operation.variable_definitions or ():
+        if each.default_value is not None:
+            stated.setdefault(each.variable.name.value, pricing._value(each.default_value))
+    root = schema.get_root_type(operation.operation)
+    assert root is not None
+    pricing.price.points = 1
+    pricing.add(root, [operation.selection_set], _Place(1, DEFAULT_ROWS, ()))
+    return pricing.price
+
+
+def excess(price: Price, most: int) -> str | None:
+    """What to say of a price over the bound: how much it is, where most of it comes from, and what to cut; None if it is
+    within."""
+    if price.points <= most:
+        return None
+    path, points = price.costliest()[0]
+    return (
+        f"The operation costs {price.points:,} points, and {most:,} is the most: {points:,} of them are for `{path}`. Ask for"
+        " fewer rows there or around it (`first`), or for some of it in another operation."
+    )
