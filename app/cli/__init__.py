@@ -11,6 +11,7 @@ from app.cli import (
     accounts,
     copying,
     drifting,
+    explaining,
     exporting,
     formats,
     importing,
@@ -48,6 +49,7 @@ app.command("init")(serving.init_command)
 app.command("serve")(serving.serve_command)
 app.command("schema")(schema.schema_command)
 app.command("import")(importing.import_file_command)
+app.command("why")(explaining.why_command)
 app.command("report")(reporting.report_command)
 app.command("export")(exporting.export_command)
 app.command("verify")(verifying.verify_command)

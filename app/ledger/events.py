@@ -98,10 +98,13 @@ def activity(fields: Mapping[str, Any], *, now: datetime, max_future: timedelta,
 
 def claim_key(content: Content) -> bytes | None:
     """The 16 bytes that stand for ever for this sender's id; None for an event without one."""
-    if content.sender_id is None:
-        return None
-    source = content.source.encode()
-    return sha256(len(source).to_bytes(4, "big") + source + content.sender_id.encode())[:16]
+    return None if content.sender_id is None else claim_of(content.source, content.sender_id)
+
+
+def claim_of(source: str, sender_id: str) -> bytes:
+    """The 16 bytes that stand for ever for that id of that source."""
+    said = source.encode()
+    return sha256(len(said).to_bytes(4, "big") + said + sender_id.encode())[:16]
 
 
 _COMPARED = (
@@ -111,7 +114,7 @@ _COMPARED = (
 )
 
 
-def differing_field(first: Entry, content: Content) -> str | None:
+def differing_field(first: Content, content: Content) -> str | None:
     """The first field in which `content` says something else than the first version of its event; None if they agree.
 
     An erased text agrees with anything: what it said is no longer known.
