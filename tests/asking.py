@@ -47,5 +47,5 @@ async def told(
     sections: dict[str, list[dict[str, Any]]] = {}
     async for section, rows in asked.answer(store, opened, parse(texts, asked.parameters, limit=limit)):
         sections.setdefault(section.name, []).extend(row_values(section, row) for row in rows)
-    assert list(sections) == [section.name for section in asked.sections]
+    assert list(sections) == [section.name for section in asked.asked_with(texts).sections]
     return sections

@@ -37,7 +37,7 @@ def report_command(
     ] = False,
 ) -> None:
     """Ask a report. Totals always cover everything that was asked for, whatever the limit shows."""
-    report = report_asked(kind)
+    report = report_asked(kind).asked_with(given)
     if as_json and as_csv:
         raise InvalidQuery("json", "cannot be combined with csv")
     # A table is for reading, so it shows fifty rows; a file is whole.

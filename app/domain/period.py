@@ -5,6 +5,7 @@ Edges are computed once, here, and handed to every engine, so that no engine's o
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -76,6 +77,10 @@ class Buckets:
     zone: str
     edges: tuple[datetime, ...]
 
+    def end_of(self, start: datetime) -> datetime:
+        """The first instant after the bucket that begins at `start`."""
+        return self.edges[bisect_right(self.edges, start)]
+
     def runs(self) -> list[tuple[int, int, int]]:
         """The same edges as runs of equal steps: (first edge, step, number of buckets), in microseconds since 1970.
 
@@ -133,6 +138,17 @@ def cut(period: Period, granularity: Granularity, zone_name: str = "UTC", *, fie
     while len(edges) > 2 and edges[1] <= period.start:
         edges.pop(0)
     return Buckets(granularity, zone_name, tuple(edges))
+
+
+def buckets_before(buckets: Buckets) -> Period:
+    """The time that as many buckets take before these. Raises InvalidQuery where the calendar does not reach so far back."""
+    count, first = len(buckets.edges) - 1, buckets.edges[0]
+    try:
+        start = first - (count + 1) * _LONGEST[buckets.granularity]
+        edges = cut(Period(start, first), buckets.granularity, buckets.zone, field="compareWith").edges
+    except OverflowError:
+        raise InvalidQuery("compareWith", "would begin before the calendar does") from None
+    return Period(edges[-1 - count], first)
 
 
 def _edges(start: datetime, granularity: Granularity, zone: ZoneInfo) -> Iterator[datetime]:

@@ -30,8 +30,9 @@ from app.question.groups import Group
 from app.question.rows import Rows
 from app.question.scope import Scope
 from app.reports.answer import AsOf, open_ledger
+from app.reports.grouping import SummaryQuestion, read
 from app.reports.report import Opened, Page, PageRequest
-from app.reports.totals import SummaryQuestion, group_keys, read
+from app.reports.totals import group_keys
 
 _OF_USAGE = frozenset({"usage_summary", "usage_ledger"})
 """Reports that tell of usage entries alone; the others tell of what happened to their subject too."""

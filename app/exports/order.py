@@ -75,7 +75,7 @@ def order(kind: str, format_name: str, given: Mapping[str, Sequence[str]]) -> Or
     if report.required and not any(given.get(name) for name in report.required):
         others = "".join(f", or {name}" for name in report.required[1:])
         raise InvalidEvent(f"filters.{report.required[0]}", f"is missing{others}: what is the report about?")
-    return Order(report, found, {name: tuple(texts) for name, texts in given.items()}, parameters, layout)
+    return Order(report.asked_with(given), found, {name: tuple(texts) for name, texts in given.items()}, parameters, layout)
 
 
 def order_of(export: Export) -> tuple[Order, Opened]:

@@ -40,10 +40,11 @@ def fold(counted: Counted | Iterable[Cell], question: Groups, earlier: Counted |
     all_told = _compared(total.group((None, ()), of_all), past_total, of_all, question)
     groups = [group for group in groups if all(meets(group, each) for each in question.having)]
     keyed = sorted(((sort_key(place(group, question), question), group) for group in groups), key=lambda pair: pair[0])
-    other = None
+    other, top = None, list[Group]()
     if question.top is not None:
         keyed = keyed[: question.top]
-        other = _other([group for _, group in keyed], tallies, past, question)
+        top = [group for _, group in keyed]
+        other = _other(top, tallies, past, question)
     first, last = _window(keyed, question)
     return Grouped(
         [group for _, group in keyed[first:last]],
@@ -52,6 +53,7 @@ def fold(counted: Counted | Iterable[Cell], question: Groups, earlier: Counted |
         more_after=last < len(keyed),
         more_before=first > 0,
         other=other,
+        top=top,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from enum import Enum
 
 from app.domain.decimal import average, scaled, unscaled
 from app.domain.errors import InvalidQuery
@@ -56,6 +57,13 @@ class Place:
     value: int | Decimal | datetime | None
     bucket: datetime | None
     dimensions: tuple[str | None, ...]
+
+
+class Compare(Enum):
+    """A period to compare with that is not named by its ends."""
+
+    PREVIOUS = "previous"
+    """The one before, of the same length; where the period is whole buckets, as many of them before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,5 +229,7 @@ class Grouped:
     more_before: bool
     other: Group | None = None
     """Everything that is not of the `top` groups, so that these and it add up to the total; None where nothing is left."""
+    top: list[Group] = field(default_factory=list)
+    """The `top` groups, whatever the page."""
     way: Way | None = field(default=None, compare=False)
     """How it was found, where the engine has more than one way."""

@@ -101,6 +101,21 @@ class Term:
             check_percentile(self.percentile)
 
     @property
+    def word(self) -> str:
+        """The measure in one word, a percentile with its number: `quantity_p95`."""
+        return self.measure.value if self.percentile is None else f"quantity_p{plain(self.percentile)}"
+
+    @property
+    def of_quantity(self) -> bool:
+        """Whether it is a quantity, in a unit."""
+        return self.measure.value.startswith(Measure.QUANTITY)
+
+    @property
+    def of_charge(self) -> bool:
+        """Whether it is a charge, in a currency."""
+        return self.measure.value.startswith(Measure.CHARGE)
+
+    @property
     def extras(self) -> Extras:
         """What has to be read to know it."""
         return Extras(

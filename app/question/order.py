@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from operator import eq, ge, gt, le, lt
@@ -71,6 +72,14 @@ def value_of(group: Group, term: Term) -> int | Decimal | datetime | None:
         case Measure.CHARGE | Measure.CHARGE_AVERAGE | Measure.CHARGE_MINIMUM | Measure.CHARGE_MAXIMUM:
             currency = _currency(group, term)
             return None if currency is None else _of(currency, term.measure, currency.charge)
+
+
+def value_within(group: Group, term: Term, of: str | None) -> int | Decimal | datetime | None:
+    """The same in one unit, or in one currency: also in the one unit that has no name."""
+    if term.of_quantity:
+        units = [each for each in group.quantities if each.unit == of]
+        return value_of(Group(None, (), quantities=units), replace(term, unit=None))
+    return value_of(group, replace(term, currency=of) if term.of_charge else term)
 
 
 def _of(total: UnitTotal | CurrencyTotal, measure: Measure, amount: Decimal) -> Decimal | None:

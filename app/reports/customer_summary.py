@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -13,14 +13,16 @@ from app.domain.decimal import scaled, unscaled
 from app.domain.entry import Entry
 from app.domain.period import Period
 from app.ports import Ledger
+from app.question.filters import Filters, Slice
 from app.question.groups import Dimension, Group
 from app.question.records import Records
 from app.question.rows import Rows
 from app.reports import feed
+from app.reports.grouping import SummaryQuestion, Wanted, read
 from app.reports.parameters import Parameters, subject
 from app.reports.report import Opened, Report, Section, column, columns_of
 from app.reports.subjects import described, find, record_row, record_section
-from app.reports.totals import TOTAL, SummaryQuestion, group_rows, read, tables, total_rows
+from app.reports.totals import TOTAL, group_rows, measures_of, tables, total_rows
 
 TREND_DAYS = 30
 
@@ -36,6 +38,8 @@ class LicenseRow:
     events: int = column("Events", "How many events used it in the period; a reversal counts -1.")
     first_use: datetime | None = column("First use", "When it was first used in the period, UTC.")
     last_use: datetime | None = column("Last use", "When it was last used in the period, UTC.")
+    opened: Filters = field(default=Filters(), compare=False, repr=False)
+    """Which entries used it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +54,10 @@ class TrendRow:
     period_start: datetime = column("From", "Where the period begins, inclusive, UTC.")
     period_end: datetime = column("To", "Where the period ends, exclusive, UTC.")
     previous_start: datetime = column("Previous from", "Where the period before begins, UTC; it ends where the period begins.")
+    opened: Filters = field(default=Filters(), compare=False, repr=False)
+    """Which entries the value is the sum of."""
+    opened_before: Filters | None = field(default=None, compare=False, repr=False)
+    """Which ones the value before is; None where there is no time before."""
 
 
 CUSTOMER = record_section("customer", "Customer", "The customer's record.")
@@ -74,15 +82,15 @@ ACTIVITIES = Section("activities", "Activities", "What was recorded of the custo
 
 async def answer(ledger: Ledger, opened: Opened, parameters: Parameters) -> AsyncIterator[tuple[Section, Sequence[Any]]]:
     """The report's rows; activities with the first `limit` rows, or all of them."""
-    filters, scope = parameters.filters, opened.scope
+    filters, scope, extras = parameters.filters, opened.scope, parameters.extras
     customer_id = subject(filters, "customer_id")
     record = await find(ledger, scope, RecordKind.CUSTOMER, customer_id)
     yield CUSTOMER, [record_row(record)]
     yield LICENSES, await _licenses(ledger, opened, parameters, customer_id)
-    by_product = await read(ledger, opened, SummaryQuestion(filters, (Dimension.PRODUCT,)))
-    for told in (*total_rows(by_product.grouped.total), *group_rows(PRODUCTS, by_product)):
+    by_product = await read(ledger, opened, SummaryQuestion(filters, (Dimension.PRODUCT,)), wanted=Wanted.everywhere(extras))
+    for told in (*total_rows(by_product), *group_rows(PRODUCTS, by_product)):
         yield told
-    by_feature = await read(ledger, opened, SummaryQuestion(filters, (Dimension.FEATURE,)))
+    by_feature = await read(ledger, opened, SummaryQuestion(filters, (Dimension.FEATURE,)), wanted=Wanted(groups=extras))
     for told in group_rows(FEATURES, by_feature):
         yield told
     yield TREND, await _trend(ledger, opened, parameters)
@@ -107,13 +115,14 @@ async def _licenses(ledger: Ledger, opened: Opened, parameters: Parameters, cust
                 events=group.events,
                 first_use=group.first_use,
                 last_use=group.last_use,
+                opened=parameters.filters.opened(Slice((Dimension.LICENSE,), (each.id,))),
             )
         )
     return rows
 
 
 async def _trend(ledger: Ledger, opened: Opened, parameters: Parameters) -> list[TrendRow]:
-    period = parameters.filters.period
+    filters, period = parameters.filters, parameters.filters.period
     end = period.end or opened.recorded_at
     if end is None:
         return []
@@ -121,11 +130,11 @@ async def _trend(ledger: Ledger, opened: Opened, parameters: Parameters) -> list
     if start is None or period.end is None:
         start = _earlier(end, timedelta(days=TREND_DAYS))
     before = _earlier(start, end - start)
-    present = (await read(ledger, opened, SummaryQuestion(parameters.filters.within(Period(start, end))))).grouped.total
+    present = (await read(ledger, opened, SummaryQuestion(filters.within(Period(start, end))))).grouped.total
     past = Group(None, ())
     if before < start:
-        past = (await read(ledger, opened, SummaryQuestion(parameters.filters.within(Period(before, start))))).grouped.total
-    now, then = _measures(present), _measures(past)
+        past = (await read(ledger, opened, SummaryQuestion(filters.within(Period(before, start))))).grouped.total
+    now, then = measures_of(present), measures_of(past)
     rows = []
     for key in sorted(now.keys() | then.keys(), key=lambda each: (_MEASURES.index(each[0]), each[1] is None, each[1] or "")):
         value, previous = now.get(key, Decimal(0)), then.get(key, Decimal(0))
@@ -139,6 +148,8 @@ async def _trend(ledger: Ledger, opened: Opened, parameters: Parameters) -> list
                 period_start=start,
                 period_end=end,
                 previous_start=before,
+                opened=filters.within(Period(start, end)),
+                opened_before=filters.within(Period(before, start)) if before < start else None,
             )
         )
     return rows
@@ -151,13 +162,6 @@ def _earlier(moment: datetime, span: timedelta) -> datetime:
 
 
 _MEASURES = ("events", "quantity", "charge")
-
-
-def _measures(total: Group) -> dict[tuple[str, str | None], Decimal]:
-    measures: dict[tuple[str, str | None], Decimal] = {("events", None): Decimal(total.events)}
-    measures |= {("quantity", each.unit): each.quantity for each in total.quantities}
-    measures |= {("charge", each.currency): each.charge for each in total.charges}
-    return measures
 
 
 REPORT = Report(

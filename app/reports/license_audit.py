@@ -16,10 +16,11 @@ from app.ports import Ledger
 from app.question.groups import Dimension
 from app.question.rows import Rows
 from app.reports import feed
+from app.reports.grouping import SummaryQuestion, Wanted, read
 from app.reports.parameters import Parameters, subject
 from app.reports.report import Column, Opened, Report, Section, column, columns_of
 from app.reports.subjects import find, record_row, record_section
-from app.reports.totals import TOTAL, SummaryQuestion, group_rows, read, tables, total_rows
+from app.reports.totals import TOTAL, group_rows, tables, total_rows
 from app.reports.tree import tree_of
 
 
@@ -86,10 +87,13 @@ async def answer(ledger: Ledger, opened: Opened, parameters: Parameters) -> Asyn
     life = Rows(scope, filters, frozenset({EntryKind.ACTIVITY, EntryKind.CATALOGUE}), descending=False)
     states = [each async for batch in ledger.stream(life) for each in batch if _is_of_license(each)]
     yield STATES, [_state(each) for each in states]
-    by_feature = await read(ledger, opened, SummaryQuestion(filters, (Dimension.FEATURE,)))
-    for told in (*total_rows(by_feature.grouped.total), *group_rows(FEATURES, by_feature)):
+    wanted = Wanted.everywhere(parameters.extras)
+    by_feature = await read(ledger, opened, SummaryQuestion(filters, (Dimension.FEATURE,)), wanted=wanted)
+    for told in (*total_rows(by_feature), *group_rows(FEATURES, by_feature)):
         yield told
-    by_month = await read(ledger, opened, SummaryQuestion(filters, (), Granularity.MONTH, parameters.zone))
+    by_month = await read(
+        ledger, opened, SummaryQuestion(filters, (), Granularity.MONTH, parameters.zone), wanted=Wanted(groups=parameters.extras)
+    )
     for told in group_rows(MONTHS, by_month):
         yield told
     corrections = Rows(scope, filters, corrections_only=True, limit=parameters.limit)

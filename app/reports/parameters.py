@@ -15,12 +15,17 @@ from app.domain.errors import InvalidQuery
 from app.domain.instant import parse_bound
 from app.domain.period import Granularity, Period, zone_named
 from app.question.filters import Filters
-from app.question.groups import Dimension, GroupOrder, Measure
+from app.question.groups import MOST_TOP, Compare, GroupOrder
+from app.question.keys import GroupKey
+from app.question.measures import NO_EXTRAS, Condition, Extras, Term
 from app.question.scope import Checkpoint
+from app.reports.wording import compare_in, condition_in, keys_in, order_in, statistic_in
 
 DIMENSIONS = ("product_id", "customer_id", "license_id", "order_id", "subscription_id", "feature_code")
 FEED = ("from", "to", *DIMENSIONS, "action", "source", "request_id", "result_class", "status_code", "order")
 GROUPING = ("group_by", "bucket", "time_zone", "fill", "order_by", "order", "unit", "currency")
+CHOOSING = ("having", "top", "compare_with", "measures")
+"""What a summary alone is asked beside."""
 _CHECKPOINT = re.compile(r"(\d{1,18}):(?:sha256:)?([0-9a-f]{64})", re.ASCII)
 _BUCKETS = {"1h": Granularity.HOUR, "1d": Granularity.DAY, "1w": Granularity.WEEK}
 
@@ -30,13 +35,20 @@ class Parameters:
     """What is asked of a report. Each report says which of these mean something to it; `limit` None asks for all rows."""
 
     filters: Filters = Filters()
-    by: tuple[Dimension, ...] = ()
+    by: tuple[GroupKey, ...] = ()
     granularity: Granularity | None = None
     zone: str = "UTC"
     fill: bool = False
     order: GroupOrder = GroupOrder()
     newest_first: bool = True
     limit: int | None = None
+    having: tuple[Condition, ...] = ()
+    top: int | None = None
+    compare: Compare | Period | None = None
+    measures: tuple[Term, ...] = ()
+    """What is told of groups and totals beside sums and uses."""
+    extras: Extras = NO_EXTRAS
+    """What has to be counted for doors that tell more of a group than its columns."""
     beyond: int | None = None
     """Of a report that can be gone on with: only the rows after the one with this sequence, in the report's own order."""
 
@@ -51,15 +63,12 @@ def parse(given: Mapping[str, Sequence[str]], allowed: Collection[str], *, limit
         name: tuple(values) if (values := given.get(name)) else None
         for name in (*DIMENSIONS, "action", "source", "request_id", "result_class")
     }
-    measure = _word(given, "order_by", Measure, Measure.KEY)
     direction = _single(given, "order")
     if direction not in (None, "asc", "desc"):
         raise InvalidQuery("order", "must be asc or desc")
     zone = _single(given, "time_zone") or "UTC"
     zone_named(zone, "time_zone")
-    by = tuple(_dimension(each) for text in given.get("group_by", ()) for each in text.split(",") if each.strip())
-    if len(set(by)) != len(by):
-        raise InvalidQuery("group_by", "names a dimension twice")
+    by = keys_in(given.get("group_by", ()), "group_by")
     granularity = _granularity(given)
     fill = _flag(given, "fill")
     if fill and granularity is None:
@@ -70,9 +79,18 @@ def parse(given: Mapping[str, Sequence[str]], allowed: Collection[str], *, limit
         granularity,
         zone,
         fill,
-        GroupOrder(measure, direction == "desc", _single(given, "unit"), _single(given, "currency")),
+        order_in(
+            _single(given, "order_by"),
+            descending=direction == "desc",
+            unit=_single(given, "unit"),
+            currency=_single(given, "currency"),
+        ),
         direction != "asc",
         limit,
+        tuple(condition_in(each, "having") for each in given.get("having", ())),
+        _top(given),
+        None if (compared := _single(given, "compare_with")) is None else compare_in(compared, "compare_with"),
+        _measures(given),
     )
 
 
@@ -111,16 +129,6 @@ def _single(given: Mapping[str, Sequence[str]], name: str) -> str | None:
     return values[0] if values else None
 
 
-def _word(given: Mapping[str, Sequence[str]], name: str, words: type[Measure], default: Measure) -> Measure:
-    text = _single(given, name)
-    if text is None:
-        return default
-    try:
-        return words(text)
-    except ValueError:
-        raise InvalidQuery(name, f"must be one of {', '.join(each.value for each in words)}") from None
-
-
 def _granularity(given: Mapping[str, Sequence[str]]) -> Granularity | None:
     text = _single(given, "bucket")
     if text is None:
@@ -132,11 +140,18 @@ def _granularity(given: Mapping[str, Sequence[str]]) -> Granularity | None:
         raise InvalidQuery("bucket", f"must be one of {', '.join(words)}") from None
 
 
-def _dimension(text: str) -> Dimension:
-    try:
-        return Dimension(text.strip())
-    except ValueError:
-        raise InvalidQuery("group_by", f"{text[:64]} is not one of {', '.join(DIMENSIONS)}") from None
+def _top(given: Mapping[str, Sequence[str]]) -> int | None:
+    text = _single(given, "top")
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) < 4 and 1 <= int(text) <= MOST_TOP):
+        raise InvalidQuery("top", f"must be a whole number from 1 to {MOST_TOP}")
+    return int(text)
+
+
+def _measures(given: Mapping[str, Sequence[str]]) -> tuple[Term, ...]:
+    texts = [each.strip() for text in given.get("measures", ()) for each in text.split(",") if each.strip()]
+    return tuple(dict.fromkeys(statistic_in(each, "measures") for each in texts))
 
 
 def _flag(given: Mapping[str, Sequence[str]], name: str) -> bool:

@@ -6,8 +6,8 @@ Every door and every format reads the same columns, so a fact about a column (la
 from __future__ import annotations
 
 import types
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from dataclasses import MISSING, dataclass, field, fields
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
+from dataclasses import MISSING, dataclass, field, fields, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -49,15 +49,18 @@ class Section:
     description: str
     row: type
     columns: tuple[Column, ...]
+    only_with: str | None = None
+    """The parameter without which it is not told; None where it always is."""
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
     """A report: its name in snake case (the one that every surface derives its own from), what it is, and how it is answered.
 
-    `answer` tells the rows in the order of the sections, each section in one or more batches, in constant memory where the report
-    is long; without a limit in the parameters it is whole. `parameters` are the names that mean something to it, `required` the
-    ones of which at least one must be given. It raises InvalidQuery, and NotFound for a subject that the account does not know.
+    `answer` tells the rows in the order of the sections that are asked for, each in one or more batches, in constant memory
+    where the report is long; without a limit in the parameters it is whole. `parameters` are the names that mean something to
+    it, `required` the ones of which at least one must be given. It raises InvalidQuery, and NotFound for a subject that the
+    account does not know.
     """
 
     name: str
@@ -73,6 +76,11 @@ class Report:
     """How many rows there will be, where that can be told without drawing them."""
     continued: bool = False
     """Whether it can be gone on with after a row: `Parameters.beyond` means something to it."""
+
+    def asked_with(self, names: Collection[str]) -> Report:
+        """The report with the sections that are told where these parameters are named: those that others bring are left out."""
+        sections = tuple(each for each in self.sections if each.only_with is None or each.only_with in names)
+        return self if len(sections) == len(self.sections) else replace(self, sections=sections)
 
     def section(self, name: str) -> Section:
         """The section of that name."""

@@ -15,10 +15,11 @@ from app.question.groups import Dimension
 from app.question.records import Records
 from app.question.rows import Rows
 from app.reports import feed
+from app.reports.grouping import SummaryQuestion, Wanted, read
 from app.reports.parameters import GROUPING, Parameters, subject
 from app.reports.report import Opened, Report, Section
 from app.reports.subjects import described, find, record_row, record_section
-from app.reports.totals import ALL_KEYS, TOTAL, SummaryQuestion, group_rows, read, tables, total_rows
+from app.reports.totals import ALL_KEYS, TOTAL, group_rows, tables, total_rows
 
 SUBJECT = record_section("subject", "Subject", "The subscription, the order, or both, that the report is about.")
 LINKED = record_section(
@@ -56,8 +57,8 @@ async def answer(ledger: Ledger, opened: Opened, parameters: Parameters) -> Asyn
     yield LINKED, [record_row(each) for each in await _linked(ledger, opened, filters, subjects)]
     yield DOCUMENTS, [record_row(each) for each in await _belonging(ledger, opened, RecordKind.DOCUMENT, filters)]
     question = SummaryQuestion(filters, parameters.by, parameters.granularity, parameters.zone, parameters.order, parameters.fill)
-    summary = await read(ledger, opened, question, limit=parameters.limit)
-    for told in (*total_rows(summary.grouped.total), *group_rows(GROUPS, summary)):
+    summary = await read(ledger, opened, question, limit=parameters.limit, wanted=Wanted.everywhere(parameters.extras))
+    for told in (*total_rows(summary), *group_rows(GROUPS, summary)):
         yield told
     end = filters.period.end
     if end is None:

@@ -1,27 +1,22 @@
-"""Totals as rows, for every report that tells some: the question, the row types, and how groups become rows."""
+"""Totals as rows, for every report that tells some: the row types, their sections, and how groups become rows."""
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from decimal import Decimal
-from operator import index
 from typing import Any
 
-from app.domain.decimal import plain
-from app.domain.errors import InvalidQuery
-from app.domain.instant import from_micros, to_micros
-from app.domain.period import Buckets, Granularity, Period, cut, zone_named
-from app.ports import Ledger
-from app.question import cursor
+from app.domain.canonical import canonical_bytes
+from app.domain.period import Period
 from app.question.filters import Filters
-from app.question.fold import only_currency, only_unit, place
-from app.question.groups import Group, Grouped, GroupOrder, Groups, Place
-from app.question.keys import Dimension, GroupKey
-from app.question.measures import INSTANTS, Measure
-from app.reports.report import Opened, PageRequest, Section, column, columns_of
+from app.question.groups import Group, Groups
+from app.question.keys import DataKey, Dimension
+from app.question.measures import Term
+from app.question.order import only_currency, only_unit, value_within
+from app.reports.grouping import Summary
+from app.reports.report import Column, Section, column, columns_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +33,29 @@ class Keys:
     order_id: str | None = column("Order", "The order, where grouped by it.", default=None)
     subscription_id: str | None = column("Subscription", "The subscription, where grouped by it.", default=None)
     feature_code: str | None = column("Feature", "The feature, where grouped by it.", default=None)
+    additional_data: str | None = column(
+        "Additional data",
+        "The keys of additional data that are grouped by, each with what the group's entries say under it, as text; null where"
+        " they say nothing. Absent where no such key is grouped by.",
+        default=None,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A group, and the summary that it is of."""
+
+    group: Group
+    summary: Summary
+
+    def entries(self) -> Filters:
+        """Which entries it adds up."""
+        return self.summary.entries_of(self.group)
+
+    def before(self) -> Told | None:
+        """What it was in the period that is compared with; None without a comparison."""
+        earlier = self.summary.earlier()
+        return None if earlier is None or self.group.previous is None else Told(self.group.previous, earlier)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +71,8 @@ class GroupRow(Keys):
     currency: str | None = column("Currency", "The currency of `charge`.")
     first_use: datetime | None = column("First use", "When the earliest standing event happened, UTC.")
     last_use: datetime | None = column("Last use", "When the latest standing event happened, UTC.")
+    told: Told | None = field(default=None, compare=False, repr=False)
+    """All that was counted of it, for doors that tell more than columns. It is no column."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +93,30 @@ class ChargeRow(Keys):
     events: int = column("Events", "How many events it is the sum of; a reversal counts -1.")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatisticRow(Keys):
+    """One number of a group that is no sum."""
+
+    measure: str = column("Measure", "What is told: customers, quantity_average, quantity_p95 and the like.")
+    unit: str | None = column("Unit", "The unit of a quantity or the currency of a charge; of customers there is none.")
+    value: Decimal = column("Value", "The number, over the versions that stand.", unit="unit")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComparisonRow(Keys):
+    """One sum of a group, beside the same one in the period that is compared with."""
+
+    measure: str = column("Measure", "What is compared: events, quantity, charge or customers.")
+    unit: str | None = column("Unit", "The quantity's unit or the charge's currency.")
+    value: Decimal = column("Value", "The total over the period.", unit="unit")
+    previous: Decimal = column("Previous", "The total over the period that is compared with.", unit="unit")
+    change: Decimal = column("Change", "By how much it grew.", unit="unit")
+    previous_start: datetime | None = column(
+        "Previous from", "Where that period or its bucket begins, UTC; absent where it is open."
+    )
+    previous_end: datetime | None = column("Previous to", "Where that period or its bucket ends, UTC; absent where it is open.")
+
+
 @dataclass(frozen=True, slots=True)
 class Tables:
     """Three sections that tell totals together: the groups themselves, their quantities by unit, their charges by currency."""
@@ -85,121 +129,89 @@ class Tables:
         return iter((self.groups, self.quantities, self.charges))
 
 
-def tables(name: str, singular: str, title: str, keys: Collection[str]) -> Tables:
+def tables(
+    name: str, singular: str, title: str, keys: Collection[str], *, rows: str | None = None, only_with: str | None = None
+) -> Tables:
     """The three sections for groups with these keys: `<name>`, `<singular>_quantities`, `<singular>_charges`."""
     of = title.lower()
+    rows = rows or ("One row for each group." if keys else "One row: over everything that was asked for.")
     return Tables(
-        _section(
-            name, title, "One row for each group." if keys else "One row: over everything that was asked for.", GroupRow, keys
+        section_of(name, title, rows, GroupRow, keys, only_with=only_with),
+        section_of(
+            f"{singular}_quantities",
+            f"Quantities, {of}",
+            "One row for each unit, of each group.",
+            QuantityRow,
+            keys,
+            only_with=only_with,
         ),
-        _section(f"{singular}_quantities", f"Quantities, {of}", "One row for each unit, of each group.", QuantityRow, keys),
-        _section(f"{singular}_charges", f"Charges, {of}", "One row for each currency, of each group.", ChargeRow, keys),
+        section_of(
+            f"{singular}_charges",
+            f"Charges, {of}",
+            "One row for each currency, of each group.",
+            ChargeRow,
+            keys,
+            only_with=only_with,
+        ),
     )
 
 
-def _section(name: str, title: str, description: str, row: type, keys: Collection[str]) -> Section:
+def section_of(
+    name: str, title: str, description: str, row: type, keys: Collection[str], *, only_with: str | None = None
+) -> Section:
+    """A section with these keys among its columns. `only_with` names the parameter without which it has no rows."""
     left_out = {each.name for each in columns_of(Keys)} - set(keys)
-    return Section(name, title, description, row, tuple(each for each in columns_of(row) if each.name not in left_out))
+    columns = tuple(_told(each) for each in columns_of(row) if each.name not in left_out)
+    return Section(name, title, description, row, columns, only_with)
+
+
+def _told(column: Column) -> Column:
+    """The column; additional data is kept as canonical text, and told as an object."""
+    return replace(column, type=dict, json=True) if column.name == "additional_data" else column
 
 
 ALL_KEYS = tuple(each.name for each in columns_of(Keys))
 TOTAL = tables("total", "total", "Total", ())
 
 
-@dataclass(frozen=True, slots=True)
-class SummaryQuestion:
-    """What to total, and how to group it. Buckets are cut on the calendar of `zone`; with `fill`, empty ones are told too."""
-
-    filters: Filters = Filters()
-    by: tuple[GroupKey, ...] = ()
-    granularity: Granularity | None = None
-    zone: str = "UTC"
-    order: GroupOrder = GroupOrder()
-    fill: bool = False
-
-    def __post_init__(self) -> None:
-        zone_named(self.zone)
-        if len(set(self.by)) != len(self.by):
-            raise InvalidQuery("groupBy", "names a key twice")
-        if self.fill and self.granularity is None:
-            raise InvalidQuery("fill", "needs a bucket of time to fill")
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """The answer: groups in order with a cursor each, and the totals over all of them."""
-
-    question: Groups
-    grouped: Grouped
-    cursors: tuple[str, ...]
-
-
-async def read(
-    ledger: Ledger, opened: Opened, question: SummaryQuestion, request: PageRequest | None = None, *, limit: int | None = None
-) -> Summary:
-    """The summary, with the groups of one page, or the first `limit` of all groups where no page is asked for."""
-    buckets = await _buckets(ledger, opened, question)
-    bound = cursor.binding("groups", opened.scope.account_id, opened.bound_as_of, question)
-    if question.granularity is not None and buckets is None:
-        return Summary(Groups(opened.scope, question.filters, question.by), Grouped([], Group(None, ()), 0, False, False), ())
-    asked = Groups(
-        opened.scope,
-        question.filters,
-        question.by,
-        buckets,
-        question.order,
-        limit=limit if request is None else request.size(),
-        after=None if request is None else _place(request.after, bound, question, "after"),
-        before=None if request is None else _place(request.before, bound, question, "before"),
-        from_end=request is not None and request.backward,
-        fill=question.fill,
-    )
-    grouped = await ledger.groups(asked)
-    return Summary(asked, grouped, tuple(_cursor(bound, place(each, asked)) for each in grouped.groups))
-
-
-def bucket_end(start: datetime, buckets: Buckets) -> datetime:
-    """The first instant after the bucket that begins at `start`."""
-    return buckets.edges[bisect_right(buckets.edges, start)]
-
-
-async def _buckets(ledger: Ledger, opened: Opened, question: SummaryQuestion) -> Buckets | None:
-    if question.granularity is None:
-        return None
-    period = question.filters.period
-    if period.start is None or period.end is None:
-        extent = await ledger.extent(opened.scope, question.filters)
-        if extent is None:
-            return None
-        period = Period(period.start or extent[0], period.end or extent[1] + timedelta(microseconds=1))
-    return cut(period, question.granularity, question.zone)
-
-
 def group_keys(group: Group, question: Groups) -> dict[str, Any]:
+    """The columns that say which group it is, with their values."""
     stated = list(zip(question.by, group.dimensions, strict=True))
     keys: dict[str, Any] = {each.value: value for each, value in stated if isinstance(each, Dimension)}
     if group.bucket is not None and question.buckets is not None:
         keys["bucket_start"] = group.bucket
-        keys["bucket_end"] = bucket_end(group.bucket, question.buckets)
+        keys["bucket_end"] = question.buckets.end_of(group.bucket)
+    data = {each.name: value for each, value in stated if isinstance(each, DataKey)}
+    if data:
+        keys["additional_data"] = canonical_bytes(data).decode()
     return keys
 
 
-def total_rows(total: Group) -> Iterator[tuple[Section, Sequence[Any]]]:
+def total_rows(summary: Summary) -> Iterator[tuple[Section, Sequence[Any]]]:
     """The rows of the three `TOTAL` sections."""
-    yield TOTAL.groups, [_group_row(total, {})]
-    yield TOTAL.quantities, _quantity_rows(total, {})
-    yield TOTAL.charges, _charge_rows(total, {})
+    yield from _rows(TOTAL, summary, [summary.grouped.total], keyed=False)
+
+
+def other_rows(into: Tables, summary: Summary) -> Iterator[tuple[Section, Sequence[Any]]]:
+    """The rows of three sections that tell what the top groups leave; none where nothing is left."""
+    yield from _rows(into, summary, [] if summary.grouped.other is None else [summary.grouped.other], keyed=False)
 
 
 def group_rows(into: Tables, summary: Summary) -> Iterator[tuple[Section, Sequence[Any]]]:
     """The rows of three sections that tell groups."""
-    groups = [(group_keys(each, summary.question), each) for each in summary.grouped.groups]
-    yield into.groups, [_group_row(group, keys) for keys, group in groups]
-    yield into.quantities, [row for keys, group in groups for row in _quantity_rows(group, keys)]
-    yield into.charges, [row for keys, group in groups for row in _charge_rows(group, keys)]
+    yield from _rows(into, summary, summary.grouped.groups, keyed=True)
 
 
-def _group_row(group: Group, keys: dict[str, Any]) -> GroupRow:
+def _rows(into: Tables, summary: Summary, groups: Sequence[Group], *, keyed: bool) -> Iterator[tuple[Section, Sequence[Any]]]:
+    stated = [(group_keys(each, summary.question) if keyed else {}, each) for each in groups]
+    yield into.groups, [group_row(Told(group, summary), keys) for keys, group in stated]
+    yield into.quantities, [row for keys, group in stated for row in _quantity_rows(group, keys)]
+    yield into.charges, [row for keys, group in stated for row in _charge_rows(group, keys)]
+
+
+def group_row(told: Told, keys: dict[str, Any]) -> GroupRow:
+    """The row of a group with these keys."""
+    group = told.group
     quantity, charge = only_unit(group), only_currency(group)
     return GroupRow(
         **keys,
@@ -210,6 +222,7 @@ def _group_row(group: Group, keys: dict[str, Any]) -> GroupRow:
         currency=None if charge is None else charge.currency,
         first_use=group.first_use,
         last_use=group.last_use,
+        told=told,
     )
 
 
@@ -221,42 +234,50 @@ def _charge_rows(group: Group, keys: dict[str, Any]) -> list[ChargeRow]:
     return [ChargeRow(**keys, currency=each.currency, charge=each.charge, events=each.events) for each in group.charges]
 
 
-def _cursor(bound: bytes, at: Place) -> str:
-    value: Any = at.value
-    if isinstance(value, datetime):
-        value = to_micros(value)
-    elif isinstance(value, Decimal):
-        value = plain(value)
-    bucket = None if at.bucket is None else to_micros(at.bucket)
-    return cursor.encode(bound, [value, bucket, *at.dimensions])
+def statistic_rows(group: Group, measures: Sequence[Term], keys: dict[str, Any]) -> Iterator[StatisticRow]:
+    """The numbers of a group that are asked for and there are, in the order of the measures, then of units and currencies."""
+    for term in measures:
+        ofs: Sequence[str | None] = [None]
+        if term.of_quantity:
+            ofs = [each.unit for each in group.quantities]
+        elif term.of_charge:
+            ofs = [each.currency for each in group.charges]
+        for of in ofs:
+            value = value_within(group, term, of)
+            if isinstance(value, (int, Decimal)):
+                yield StatisticRow(**keys, measure=term.word, unit=of, value=Decimal(value))
 
 
-def _place(text: str | None, bound: bytes, question: SummaryQuestion, name: str) -> Place | None:
-    if text is None:
-        return None
-    values = cursor.decode(text, bound, name)
-    try:
-        value, bucket, *dimensions = values
-        if value is not None:
-            value = _ORDERED[question.order.measure](value)
-        if len(dimensions) != len(question.by) or not all(each is None or isinstance(each, str) for each in dimensions):
-            raise ValueError(text)
-        return Place(value, None if bucket is None else from_micros(bucket), tuple(dimensions))
-    except (ValueError, TypeError, ArithmeticError, KeyError):
-        # Bound to the question, yet not made here: a cursor is no secret, so anyone can make one.
-        raise InvalidQuery(name, "is not a cursor of this gateway") from None
+def comparison_rows(group: Group, earlier: Groups, keys: dict[str, Any]) -> Iterator[ComparisonRow]:
+    """The sums of a group beside those of the group before; a sum that only one of them has is zero in the other."""
+    before = group.previous
+    assert before is not None
+    period = earlier.filters.period
+    if before.bucket is not None and earlier.buckets is not None:
+        period = Period(before.bucket, earlier.buckets.end_of(before.bucket))
+    now, then, grown = measures_of(group), measures_of(before), measures_of(group.change())
+    for key, change in grown.items():
+        measure, unit = key
+        yield ComparisonRow(
+            **keys,
+            measure=measure,
+            unit=unit,
+            value=now.get(key, _ZERO),
+            previous=then.get(key, _ZERO),
+            change=change,
+            previous_start=period.start,
+            previous_end=period.end,
+        )
 
 
-def _finite(value: Any) -> Decimal:
-    number = Decimal(value)
-    if not number.is_finite():
-        raise ValueError(value)
-    return number
+def measures_of(group: Group) -> dict[tuple[str, str | None], Decimal]:
+    """The numbers of a group that can be compared, by measure and unit or currency."""
+    measures: dict[tuple[str, str | None], Decimal] = {("events", None): Decimal(group.events)}
+    measures |= {("quantity", each.unit): each.quantity for each in group.quantities}
+    measures |= {("charge", each.currency): each.charge for each in group.charges}
+    if group.customers is not None:
+        measures["customers", None] = Decimal(group.customers)
+    return measures
 
 
-_ORDERED: dict[Measure, Callable[[Any], int | Decimal | datetime]] = {
-    **dict.fromkeys((each for each in Measure if each is not Measure.KEY), _finite),
-    **dict.fromkeys((Measure.EVENTS, Measure.CUSTOMERS), index),
-    **dict.fromkeys(INSTANTS, from_micros),
-}
-"""From a cursor's value to what groups are ordered by."""
+_ZERO = Decimal(0)

@@ -19,7 +19,7 @@ Row = dict[str, str]
 Totals = dict[tuple[str, ...], Decimal]
 
 SUMMARY = """
-query ($by: [Dimension!], $bucket: BucketInput, $asOf: AsOfInput, $after: String) {
+query ($by: [GroupKey!], $bucket: BucketInput, $asOf: AsOfInput, $after: String) {
   usageSummary(groupBy: $by, bucket: $bucket, asOf: $asOf) {
     total { events }
     groups(first: 200, after: $after) {
@@ -82,7 +82,8 @@ def told_by_graphql(ask: Callable[..., Any], dimension: str) -> tuple[Totals, To
     field, after = KEYS[dimension][1], None
     asked: dict[str, Any] = {"bucket": {"granularity": "DAY"}} if dimension in ("day", "all") else {}
     if dimension != "day":
-        asked["by"] = ["PRODUCT", "CUSTOMER"] if dimension == "all" else [dimension.removesuffix("_id").upper()]
+        named = ["PRODUCT", "CUSTOMER"] if dimension == "all" else [dimension.removesuffix("_id").upper()]
+        asked["by"] = [{"dimension": each} for each in named]
     while True:
         groups = ask(SUMMARY, **asked, after=after)["usageSummary"]["groups"]
         for edge in groups["nodes"]:

@@ -253,7 +253,7 @@ async def test_the_gateways_own_lists_are_compiled(
     query = f"""{{
       activities {{ edges {{ cursor node {{ {" ".join(flat)} __typename }} }} }}
       usageLedger {{ edges {{ node {{ id quantity }} }} }}
-      usageSummary(groupBy: [CUSTOMER]) {{ groups {{ edges {{ node {{
+      usageSummary(groupBy: [{{ dimension: CUSTOMER }}]) {{ groups {{ edges {{ node {{
         customerId events charge quantities {{ unit quantity }} charges {{ currency charge }} firstUse
       }} }} }} }}
       customers {{ edges {{ node {{ id recordId name sequence startsAt additionalData }} }} }}

@@ -54,7 +54,7 @@ fragment Ended on Export { status reason digest downloadUrl }
 INPUTS: dict[str, dict[str, Any]] = {
     "usage-summary": {
         "filters": {"from": "2026-03-01T00:00:00Z", "to": "2026-05-01T02:00:00+02:00"},
-        "groupBy": ["PRODUCT", "CUSTOMER"],
+        "groupBy": [{"dimension": "PRODUCT"}, {"dimension": "CUSTOMER"}],
         "bucket": {"granularity": "DAY"},
     },
     "usage-ledger": {},
@@ -115,7 +115,7 @@ async def test_it_is_told_with_all_that_there_is_to_know(door: Door, filled: Non
 
 async def test_the_words_of_a_summary_are_those_of_the_query(door: Door, filled: None) -> None:
     stated = {
-        "groupBy": ["CUSTOMER"],
+        "groupBy": [{"dimension": "CUSTOMER"}],
         "bucket": {"granularity": "MONTH", "timeZone": "Europe/Berlin", "fill": True},
         "orderBy": {"measure": "QUANTITY", "direction": "DESCENDING", "unit": "call"},
     }
@@ -145,8 +145,8 @@ async def test_a_report_that_cuts_time_by_itself_takes_a_time_zone(door: Door, f
         ("license-audit", {"filters": {"licenseId": ["l9"]}}, "NOT_FOUND", None),
         ("license-audit", {"filters": {"licenseId": ["l1", "l2"]}}, "VALIDATION_ERROR", "filters.licenseId"),
         ("usage-ledger", {"filters": {"customerId": []}}, "VALIDATION_ERROR", "filters.customerId"),
-        ("usage-ledger", {"groupBy": ["PRODUCT"]}, "VALIDATION_ERROR", "groupBy"),
-        ("usage-summary", {"groupBy": ["PRODUCT", "PRODUCT"]}, "VALIDATION_ERROR", "groupBy"),
+        ("usage-ledger", {"groupBy": [{"dimension": "PRODUCT"}]}, "VALIDATION_ERROR", "groupBy"),
+        ("usage-summary", {"groupBy": [{"dimension": "PRODUCT"}, {"dimension": "PRODUCT"}]}, "VALIDATION_ERROR", "groupBy"),
         ("usage-ledger", {"bucket": {"granularity": "DAY"}}, "VALIDATION_ERROR", "bucket"),
         ("usage-ledger", {"timeZone": "Asia/Tokyo"}, "VALIDATION_ERROR", "timeZone"),
         ("usage-summary", {"timeZone": "UTC", "bucket": {"granularity": "DAY"}}, "VALIDATION_ERROR", "timeZone"),

@@ -71,7 +71,7 @@ def asked(store: Store, monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
             {"head": 1, "records of license": 1, "records of customer": 1, "records of product": 1},
         ),
         (
-            "{ usageSummary(groupBy: [CUSTOMER]) { groups { edges { node { customer { name } events } } } } }",
+            "{ usageSummary(groupBy: [{ dimension: CUSTOMER }]) { groups { edges { node { customer { name } events } } } } }",
             {"head": 1, "groups": 1, "records of customer": 1},
         ),
         (

@@ -42,7 +42,7 @@ READS = {
     "activities": Case("{ activities { totalCount edges { node { id } } } }", Permission.REPORT_READ),
     "usageLedger": Case("{ usageLedger { totalCount edges { node { id } } } }", Permission.REPORT_READ),
     "usageSummary": Case(
-        "{ usageSummary(groupBy: [PRODUCT]) { total { events } groups { totalCount } } }", Permission.REPORT_READ
+        "{ usageSummary(groupBy: [{ dimension: PRODUCT }]) { total { events } groups { totalCount } } }", Permission.REPORT_READ
     ),
 }
 REPORTS = {

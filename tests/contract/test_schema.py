@@ -72,12 +72,13 @@ def test_an_entry_has_the_columns_of_the_feed() -> None:
 
 
 def test_totals_and_groups_have_the_columns_of_the_summary() -> None:
-    parts = ["quantities", "charges"]
-    assert fields_of("UsageTotal") == camel([each.name for each in TOTAL.groups.columns]) + parts
+    more = ["quantities", "charges", "distinctCustomers", "previous", "change"]
+    assert fields_of("UsageTotal") == [*camel([each.name for each in TOTAL.groups.columns]), *more, "entries"]
     links = ["product", "customer", "license", "order", "subscription"]
-    assert fields_of("UsageGroup") == camel([each.name for each in GROUPS.groups.columns]) + parts + links
-    assert fields_of("UnitTotal") == camel([each.name for each in TOTAL.quantities.columns])
-    assert fields_of("CurrencyTotal") == camel([each.name for each in TOTAL.charges.columns])
+    assert fields_of("UsageGroup") == camel([each.name for each in GROUPS.groups.columns]) + more + links + ["entries"]
+    extremes = ["average", "minimum", "maximum"]
+    assert fields_of("UnitTotal") == [*camel([each.name for each in TOTAL.quantities.columns]), *extremes, "percentile"]
+    assert fields_of("CurrencyTotal") == camel([each.name for each in TOTAL.charges.columns]) + extremes
     assert fields_of("UsageGroup")[: len(ALL_KEYS)] == camel(list(ALL_KEYS))
 
 

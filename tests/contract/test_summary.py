@@ -15,7 +15,7 @@ from tests.events import at, usage
 
 engine = conftest.engine
 GROUPS = """
-query ($first: Int, $after: String, $last: Int, $before: String, $orderBy: GroupOrderInput, $by: [Dimension!]!) {
+query ($first: Int, $after: String, $last: Int, $before: String, $orderBy: GroupOrderInput, $by: [GroupKey!]!) {
   usageSummary(groupBy: $by, orderBy: $orderBy) {
     groups(first: $first, after: $after, last: $last, before: $before) {
       totalCount
@@ -70,7 +70,7 @@ async def test_totals_never_mix_units_or_currencies(door: Door, recorded: None) 
 
 
 async def test_groups_stand_in_the_order_of_their_keys_with_nulls_last(door: Door, recorded: None) -> None:
-    groups = (await door.ask(GROUPS, by=["PRODUCT", "CUSTOMER"])).data["usageSummary"]["groups"]
+    groups = (await door.ask(GROUPS, by=[{"dimension": "PRODUCT"}, {"dimension": "CUSTOMER"}])).data["usageSummary"]["groups"]
     assert groups["totalCount"] == 3
     assert [(each["node"]["productId"], each["node"]["customerId"], each["node"]["events"]) for each in groups["edges"]] == [
         ("api", "c1", 3),
@@ -107,7 +107,7 @@ async def test_groups_are_walked_in_both_directions_in_every_order(
         forward: list[str] = []
         after = None
         while True:
-            asked = {"by": ["CUSTOMER"], "orderBy": order_by, "first": size, "after": after}
+            asked = {"by": [{"dimension": "CUSTOMER"}], "orderBy": order_by, "first": size, "after": after}
             groups = (await door.ask(GROUPS, **asked)).data["usageSummary"]["groups"]
             forward += [each["node"]["customerId"] for each in groups["edges"]]
             assert groups["pageInfo"]["hasNextPage"] is (len(forward) < 3)
@@ -118,7 +118,7 @@ async def test_groups_are_walked_in_both_directions_in_every_order(
         backward: list[str] = []
         before = None
         while True:
-            asked = {"by": ["CUSTOMER"], "orderBy": order_by, "last": size, "before": before}
+            asked = {"by": [{"dimension": "CUSTOMER"}], "orderBy": order_by, "last": size, "before": before}
             groups = (await door.ask(GROUPS, **asked)).data["usageSummary"]["groups"]
             backward = [each["node"]["customerId"] for each in groups["edges"]] + backward
             assert groups["pageInfo"]["hasPreviousPage"] is (len(backward) < 3)
@@ -150,7 +150,7 @@ async def test_buckets_follow_the_calendar_of_their_zone(door: Door, recorded: N
 @pytest.mark.parametrize(
     ("arguments", "field", "message"),
     [
-        ("groupBy: [PRODUCT, PRODUCT]", "groupBy", "groupBy names a key twice"),
+        ("groupBy: [{ dimension: PRODUCT }, { dimension: PRODUCT }]", "groupBy", "groupBy names a key twice"),
         ('bucket: { granularity: HOUR }, filters: { from: "1970-01-01T00:00:00Z" }', "bucket", None),
         ("asOf: { sequence: 6 }", "asOf", "asOf is not in the ledger, which has the sequences 1 to 5"),
     ],
@@ -172,14 +172,18 @@ async def test_totals_and_groups_come_from_one_read(door: Door, recorded: None, 
         return await groups(question)
 
     monkeypatch.setattr(store, "groups", noting)
-    data = (await door.ask("{ usageSummary(groupBy: [CUSTOMER]) { total { events } groups(first: 1) { totalCount } } }")).data
+    data = (
+        await door.ask(
+            "{ usageSummary(groupBy: [{ dimension: CUSTOMER }]) { total { events } groups(first: 1) { totalCount } } }"
+        )
+    ).data
     assert data == {"usageSummary": {"total": {"events": 5}, "groups": {"totalCount": 3}}}
     assert len(asked) == 1
 
     asked.clear()
-    assert (await door.ask("{ usageSummary(groupBy: [CUSTOMER]) { total { events } } }")).data["usageSummary"]["total"] == {
-        "events": 5
-    }
+    assert (await door.ask("{ usageSummary(groupBy: [{ dimension: CUSTOMER }]) { total { events } } }")).data["usageSummary"][
+        "total"
+    ] == {"events": 5}
     assert [each.by for each in asked] == [()]  # nobody asked for groups, so none are made
 
 

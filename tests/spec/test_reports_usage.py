@@ -21,11 +21,11 @@ from app.ports import Store
 from app.question import cursor
 from app.question.filters import Filters
 from app.question.groups import Dimension, GroupOrder, Measure
-from app.reports import activities, feed, totals, usage_ledger
+from app.reports import activities, feed, grouping, usage_ledger
 from app.reports.answer import open_ledger
 from app.reports.feed import FeedQuestion
+from app.reports.grouping import SummaryQuestion
 from app.reports.report import PageRequest
-from app.reports.totals import SummaryQuestion
 from tests.asking import told
 from tests.conftest import Clock
 from tests.events import START, activity, at, usage
@@ -52,7 +52,7 @@ async def test_a_summary_tells_totals_and_groups_by_unit_and_currency(
     sections = await told(store, admin, "usage_summary", group_by="customer_id", order="desc", order_by="events")
 
     nothing = {"bucket_start": None, "bucket_end": None, "product_id": None, "license_id": None, "order_id": None}
-    nothing |= {"subscription_id": None, "feature_code": None}
+    nothing |= {"subscription_id": None, "feature_code": None, "additional_data": None}
     used = {"first_use": "2026-04-01T09:00:00.000000Z", "last_use": "2026-04-01T11:00:00.000000Z"}
     mixed = {"quantity": None, "unit": None, "charge": None, "currency": None}
     assert sections == {
@@ -148,7 +148,7 @@ async def test_a_summary_is_walked_by_cursors_whatever_the_page_size(
         by=(Dimension.CUSTOMER, Dimension.PRODUCT), granularity=Granularity.DAY, order=GroupOrder(measure, descending)
     )
     opened = await open_ledger(store, admin)
-    whole = await totals.read(store, opened, question)
+    whole = await grouping.read(store, opened, question)
     assert len(whole.cursors) == len(whole.grouped.groups) == 9
 
     met = []
@@ -158,7 +158,7 @@ async def test_a_summary_is_walked_by_cursors_whatever_the_page_size(
     while more:
         size = next(sizes)
         request = PageRequest(last=size, before=edge) if backwards else PageRequest(first=size, after=edge)
-        page = await totals.read(store, opened, question, request)
+        page = await grouping.read(store, opened, question, request)
         assert page.grouped.total == whole.grouped.total
         met = [*page.grouped.groups, *met] if backwards else [*met, *page.grouped.groups]
         edge = page.cursors[0 if backwards else -1] if page.cursors else None
@@ -170,7 +170,7 @@ async def test_a_cursor_serves_its_own_question_only(store: Store, account: Acco
     await record(store, admin, some(8), rules=rules)
     question = SummaryQuestion(by=(Dimension.CUSTOMER,), order=GroupOrder(Measure.EVENTS))
     live, frozen = await open_ledger(store, admin), await open_ledger(store, admin, 8)
-    after = (await totals.read(store, live, question, PageRequest(first=1))).cursors[0]
+    after = (await grouping.read(store, live, question, PageRequest(first=1))).cursors[0]
 
     for opened, other in (
         (live, SummaryQuestion(by=(Dimension.CUSTOMER,), order=GroupOrder(Measure.EVENTS, descending=True))),
@@ -179,9 +179,9 @@ async def test_a_cursor_serves_its_own_question_only(store: Store, account: Acco
         (frozen, question),
     ):
         with pytest.raises(InvalidQuery, match="after: was given for another question"):
-            await totals.read(store, opened, other, PageRequest(after=after))
+            await grouping.read(store, opened, other, PageRequest(after=after))
     await record(store, admin, some(2), rules=rules)
-    rest = await totals.read(store, await open_ledger(store, admin), question, PageRequest(after=after))
+    rest = await grouping.read(store, await open_ledger(store, admin), question, PageRequest(after=after))
     # The live ledger may grow under a walk: c0 and c1 have more events by now, and stand further on.
     assert [group.dimensions[0] for group in rest.grouped.groups] == ["c2", "c3", "c0", "c1"]
 
@@ -213,7 +213,7 @@ async def test_a_cursor_that_was_forged_is_refused(
     opened = await open_ledger(store, admin)
     forged = cursor.encode(cursor.binding("groups", account.id, None, question), values)
     with pytest.raises(InvalidQuery, match="before: is not a cursor of this gateway"):
-        await totals.read(store, opened, question, PageRequest(before=forged))
+        await grouping.read(store, opened, question, PageRequest(before=forged))
 
 
 async def everything(store: Store, principal: Principal, rules: Rules) -> None:
@@ -348,7 +348,7 @@ async def test_a_page_that_cannot_be_cut_is_refused(
     with pytest.raises(InvalidQuery, match=message):
         await feed.page(store, opened, FeedQuestion(), PageRequest(**stated), None)
     with pytest.raises(InvalidQuery, match=message):
-        await totals.read(store, opened, SummaryQuestion(), PageRequest(**stated))
+        await grouping.read(store, opened, SummaryQuestion(), PageRequest(**stated))
 
 
 async def test_a_report_is_limited_where_it_is_asked_to_be(

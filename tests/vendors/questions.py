@@ -131,7 +131,7 @@ def _dimensions(draw: random.Random, query: list[tuple[str, str]], variables: di
     by = draw.sample(DIMENSIONS, draw.choice((0, 1, 1, 2, 3)))
     if by:
         query.append(("group_by", ",".join(by)))
-        variables["groupBy"] = [each.partition("_")[0].upper() for each in by]
+        variables["groupBy"] = [{"dimension": each.partition("_")[0].upper()} for each in by]
 
 
 def _point(draw: random.Random, query: list[tuple[str, str]], variables: dict[str, Any], *, paged: bool) -> None:

@@ -43,6 +43,11 @@ def selected(columns: Sequence[Column]) -> str:
     return " ".join(camel(each.name) for each in columns)
 
 
+def own(section: Section) -> list[Column]:
+    """The columns that REST tells: it groups by dimensions alone, and says nothing of keys of additional data."""
+    return [each for each in section.columns if section.row is not GroupRow or each.name != "additional_data"]
+
+
 def documents() -> dict[str, str]:
     """What GraphQL is asked, by field; what it is asked about stands in variables."""
     page = "pageInfo { hasNextPage } edges { node { %s } }"
@@ -51,9 +56,9 @@ def documents() -> dict[str, str]:
         " { %s(filters: $filters, first: $first, asOf: $asOf) { %s } }"
     )
     nodes = page % selected(activities.SECTION.columns)
-    groups = page % f"{selected(usage_summary.GROUPS.groups.columns)} {PARTS}"
+    groups = page % f"{selected(own(usage_summary.GROUPS.groups))} {PARTS}"
     summary = (
-        "query ($filters: UsageFilters, $groupBy: [Dimension!] = [], $bucket: BucketInput, $first: Int, $asOf: AsOfInput) {"
+        "query ($filters: UsageFilters, $groupBy: [GroupKey!] = [], $bucket: BucketInput, $first: Int, $asOf: AsOfInput) {"
         " usageSummary(filters: $filters, groupBy: $groupBy, bucket: $bucket, asOf: $asOf) { asOf dataThrough"
         f" total {{ {selected(TOTAL.groups.columns)} {PARTS} }} groups(first: $first) {{ {groups} }} }} }}"
     )
@@ -69,7 +74,7 @@ def documents() -> dict[str, str]:
         f" {{ customerSummary(customerId: $customerId, {period}) {{ {sections(customer_summary.REPORT)} }} }}"
     )
     told["subscriptionSettlement"] = (
-        f"query ($subject: SettlementSubject!, $groupBy: [Dimension!] = [], {declared})"
+        f"query ($subject: SettlementSubject!, $groupBy: [GroupKey!] = [], {declared})"
         f" {{ subscriptionSettlement(subject: $subject, groupBy: $groupBy, {period})"
         f" {{ {sections(subscription_settlement.REPORT)} }} }}"
     )
@@ -85,7 +90,7 @@ def sections(report: Report) -> str:
         if each.row is RecordRow:
             fields = "__typename recordId name status described sequence firstSequence"
         else:
-            fields = selected(each.columns) + (f" {PARTS}" if each.row is GroupRow else "")
+            fields = selected(own(each)) + (f" {PARTS}" if each.row is GroupRow else "")
         asked.append(f"{camel(each.name)} {{ {f'isCut rows {{ {fields} }}' if each.name in EXCERPTS else fields} }}")
     return " ".join(asked)
 
@@ -95,7 +100,7 @@ EXCERPTS = ("groups", "corrections", "activities", "late_corrections")
 REPORTS: dict[str, Report] = {
     "activities": activities.REPORT,
     "usageLedger": usage_ledger.REPORT,
-    "usageSummary": usage_summary.REPORT,
+    "usageSummary": usage_summary.REPORT.asked_with(()),
     "licenseAudit": license_audit.REPORT,
     "customerSummary": customer_summary.REPORT,
     "subscriptionSettlement": subscription_settlement.REPORT,
@@ -108,7 +113,7 @@ def plain(row: dict[str, Any], section: Section) -> dict[str, Any]:
         kind = {"kind": row["__typename"].lower(), "id": row["recordId"]}
         return kind | {name: row[camel(name)] for name in ("name", "status", "described", "sequence", "first_sequence")}
     told: dict[str, Any] = {}
-    for each in section.columns:
+    for each in own(section):
         value = row[camel(each.name)]
         if value is not None and each.type is Decimal:
             value = Decimal(value)

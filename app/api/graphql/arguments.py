@@ -7,9 +7,18 @@ from typing import Annotated, TypeAlias
 import strawberry
 
 from app.api.graphql.enums import FeedOrder
-from app.api.graphql.inputs import AsOfInput, BucketInput, GroupOrderInput, PeriodInput, UsageFilters
+from app.api.graphql.inputs import (
+    AsOfInput,
+    BucketInput,
+    CompareInput,
+    GroupKeyInput,
+    GroupOrderInput,
+    HavingInput,
+    PeriodInput,
+    UsageFilters,
+)
 from app.api.graphql.scalars import TimeZone
-from app.question.groups import Dimension
+from app.question.groups import MOST_TOP
 from app.reports.report import DEFAULT_ROWS, MOST_ROWS
 
 FiltersArgument: TypeAlias = Annotated[UsageFilters | None, strawberry.argument(description="Which entries; all by default.")]
@@ -19,9 +28,21 @@ PeriodArgument: TypeAlias = Annotated[
 AsOfArgument: TypeAlias = Annotated[
     AsOfInput | None, strawberry.argument(description="As of which point in the ledger; the newest entry by default.")
 ]
+HavingArgument: TypeAlias = Annotated[
+    list[HavingInput], strawberry.argument(description="Which groups to tell: those that are all of this; all by default.")
+]
+TopArgument: TypeAlias = Annotated[
+    int | None,
+    strawberry.argument(
+        description=f"Only the first so many groups in the order, 1 to {MOST_TOP}; `other` is the rest. All groups by default."
+    ),
+]
+CompareArgument: TypeAlias = Annotated[
+    CompareInput | None, strawberry.argument(description="What to compare each total with; nothing by default.")
+]
 OrderArgument: TypeAlias = Annotated[FeedOrder, strawberry.argument(description="In which order.")]
 GroupByArgument: TypeAlias = Annotated[
-    list[Dimension], strawberry.argument(description="What to group by, the first first; nothing gives one total.")
+    list[GroupKeyInput], strawberry.argument(description="What to group by, the first first; nothing gives one total.")
 ]
 BucketArgument: TypeAlias = Annotated[
     BucketInput | None, strawberry.argument(description="How to cut time; not at all by default.")

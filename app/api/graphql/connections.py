@@ -52,17 +52,22 @@ class Connection(Generic[T]):
         return SafeInt(await self.counted())
 
 
-def connection(page: Page[Any], opened: Opened, counted: Callable[[], Awaitable[int]]) -> Connection[Any]:
-    """A page as a connection; `counted` gives the number of all rows."""
-    return Connection(
-        edges=[Edge(cursor=cursor, node=row) for cursor, row in zip(page.cursors, page.rows, strict=True)],
-        page_info=PageInfo(
+def connected(page: Page[Any], opened: Opened, counted: Callable[[], Awaitable[int]]) -> dict[str, Any]:
+    """What a connection is made of; `counted` gives the number of all rows."""
+    return {
+        "edges": [Edge(cursor=cursor, node=row) for cursor, row in zip(page.cursors, page.rows, strict=True)],
+        "page_info": PageInfo(
             has_next_page=page.has_next,
             has_previous_page=page.has_previous,
             start_cursor=page.cursors[0] if page.cursors else None,
             end_cursor=page.cursors[-1] if page.cursors else None,
         ),
-        as_of=SafeInt(opened.scope.as_of),
-        data_through=opened.recorded_at,
-        counted=counted,
-    )
+        "as_of": SafeInt(opened.scope.as_of),
+        "data_through": opened.recorded_at,
+        "counted": counted,
+    }
+
+
+def connection(page: Page[Any], opened: Opened, counted: Callable[[], Awaitable[int]]) -> Connection[Any]:
+    """A page as a connection."""
+    return Connection(**connected(page, opened, counted))

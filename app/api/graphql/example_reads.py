@@ -51,7 +51,7 @@ BY_PRODUCT = """\
 # Totals. Units and currencies are never mixed: a group with two currencies has charge: null, and both of
 # them in charges.
 query UsageByProduct($from: DateTime, $to: DateTime) {
-  usageSummary(filters: { from: $from, to: $to }, groupBy: [PRODUCT]) {
+  usageSummary(filters: { from: $from, to: $to }, groupBy: [{ dimension: PRODUCT }]) {
     asOf
     total { events quantities { unit quantity } charges { currency charge } firstUse lastUse }
     groups(first: 20) {
@@ -65,7 +65,7 @@ TOP = """\
 query TopCustomers($from: DateTime) {
   usageSummary(
     filters: { from: $from }
-    groupBy: [CUSTOMER]
+    groupBy: [{ dimension: CUSTOMER }]
     orderBy: { measure: CHARGE, direction: DESCENDING, currency: "EUR" }
   ) {
     groups(first: 5) {
@@ -82,7 +82,7 @@ DAYS = """\
 query DailyUsage($from: DateTime, $to: DateTime) {
   usageSummary(
     filters: { from: $from, to: $to, customerId: ["cust_001"] }
-    groupBy: [PRODUCT]
+    groupBy: [{ dimension: PRODUCT }]
     bucket: { granularity: DAY, timeZone: "Europe/Berlin", fill: true }
   ) {
     groups(first: 100) {
@@ -140,7 +140,11 @@ query CustomerSummary($from: DateTime, $to: DateTime) {
 SETTLEMENT = """\
 # What one subscription used in a period, and what was corrected after the period had ended. Not a bill.
 query SubscriptionSettlement($from: DateTime, $to: DateTime) {
-  subscriptionSettlement(subject: { subscriptionId: "sub_001" }, period: { from: $from, to: $to }, groupBy: [LICENSE]) {
+  subscriptionSettlement(
+    subject: { subscriptionId: "sub_001" }
+    period: { from: $from, to: $to }
+    groupBy: { dimension: LICENSE }
+  ) {
     subject { __typename recordId status }
     linked { __typename recordId name }
     documents { recordId ... on Document { type number } }

@@ -124,7 +124,7 @@ mutation CreateExport($from: DateTime, $to: DateTime) {
   createExport(
     input: {
       report: USAGE_SUMMARY, format: CSV
-      filters: { from: $from, to: $to }, groupBy: [PRODUCT], bucket: { granularity: DAY }
+      filters: { from: $from, to: $to }, groupBy: [{ dimension: PRODUCT }], bucket: { granularity: DAY }
     }
   ) {
     export { id status asOf rows sections { name rows } digest artifactDigest size fileName downloadUrl }

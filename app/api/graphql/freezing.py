@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -9,9 +10,24 @@ import strawberry
 from strawberry.utils.str_converters import to_camel_case
 
 from app.api.graphql.context import Info
-from app.api.graphql.enums import Compression, DecimalMark, Direction, ExportFormat, FeedOrder, ReportKind
+from app.api.graphql.enums import Compression, DecimalMark, ExportFormat, FeedOrder, ReportKind
 from app.api.graphql.exports import NEEDED, Export, export_node
-from app.api.graphql.inputs import AsOfInput, BucketInput, GroupOrderInput, UsageFilters, point_of
+from app.api.graphql.inputs import (
+    AsOfInput,
+    BucketInput,
+    CompareInput,
+    GroupKeyInput,
+    GroupOrderInput,
+    HavingInput,
+    StatisticInput,
+    UsageFilters,
+    compared,
+    conditions,
+    group_key,
+    group_order,
+    point_of,
+    statistic,
+)
 from app.api.graphql.payloads import Payload, attempt
 from app.api.graphql.scalars import TimeZone
 from app.api.graphql.scopes import Needs
@@ -21,7 +37,8 @@ from app.domain.errors import InvalidEvent, InvalidInput
 from app.domain.instant import format_instant
 from app.exports.formats import DEFAULT
 from app.exports.freeze import create
-from app.question.groups import Dimension
+from app.question.groups import MOST_TOP
+from app.reports.wording import compare_text, condition_text, key_text, term_text
 
 _PLACES = {
     "report_kind": "report",
@@ -35,6 +52,11 @@ _PLACES = {
     "filters.currency": "orderBy.currency",
     "filters.order": "order",
     "filters.as_of": "asOf",
+    "filters.having": "having",
+    "filters.top": "top",
+    "filters.compare_with": "compareWith",
+    "filters.compareWith": "compareWith",
+    "filters.measures": "measures",
 }
 """Where the input has what an export's filters hold under these names."""
 
@@ -62,7 +84,7 @@ class CreateExportInput:
     filters: UsageFilters | None = strawberry.field(
         default=None, description="Which entries; all by default. A report about one subject is told it here, as one `licenseId`."
     )
-    group_by: list[Dimension] = strawberry.field(
+    group_by: list[GroupKeyInput] = strawberry.field(
         default_factory=list, description="What to group by, the first first; nothing gives one total."
     )
     bucket: BucketInput | None = strawberry.field(default=None, description="How to cut time; not at all by default.")
@@ -73,6 +95,18 @@ class CreateExportInput:
         default=None, description="In which order groups come; by their keys by default."
     )
     order: FeedOrder | None = strawberry.field(default=None, description="In which order entries come; newest first by default.")
+    having: list[HavingInput] = strawberry.field(
+        default_factory=list, description="Which groups to tell: those that are all of this; all by default."
+    )
+    top: int | None = strawberry.field(
+        default=None, description=f"Only the first so many groups in the order, 1 to {MOST_TOP}, and all the rest as one."
+    )
+    compare_with: CompareInput | None = strawberry.field(
+        default=None, description="What to compare each total with; nothing by default."
+    )
+    measures: list[StatisticInput] = strawberry.field(
+        default_factory=list, description="What to tell of groups and totals beside sums."
+    )
     as_of: AsOfInput | None = strawberry.field(default=None, description="As of which point in the ledger; its end by default.")
 
 
@@ -126,7 +160,7 @@ def _texts(input: CreateExportInput) -> dict[str, list[str]]:
         elif value is not None:
             texts[name] = [str(each) for each in value]
     if input.group_by:
-        texts["group_by"] = [each.value for each in input.group_by]
+        texts["group_by"] = [key_text(group_key(each)) for each in input.group_by]
     zone = input.time_zone
     if input.bucket is not None:
         if zone is not None:
@@ -139,11 +173,21 @@ def _texts(input: CreateExportInput) -> dict[str, list[str]]:
     if input.order_by is not None:
         if input.order is not None:
             raise InvalidEvent("order", "is for entries and orderBy for groups: a report has the one or the other")
-        descending = input.order_by.direction is Direction.DESCENDING
-        texts |= {"order_by": [input.order_by.measure.value], "order": ["desc" if descending else "asc"]}
-        texts |= {name: [text] for name in ("unit", "currency") if (text := getattr(input.order_by, name)) is not None}
+        order = group_order(input.order_by)
+        measure = term_text(replace(order.term, unit=None, currency=None)) if order.key is None else key_text(order.key)
+        texts |= {"order_by": [measure], "order": ["desc" if order.descending else "asc"]}
+        texts |= {name: [text] for name in ("unit", "currency") if (text := getattr(order, name)) is not None}
     if input.order is not None:
         texts["order"] = ["desc" if input.order is FeedOrder.NEWEST_FIRST else "asc"]
+    if input.having:
+        texts["having"] = [condition_text(each) for each in conditions(input.having)]
+    if input.top is not None:
+        texts["top"] = [str(input.top)]
+    compare = compared(input.compare_with)
+    if compare is not None:
+        texts["compare_with"] = [compare_text(compare)]
+    if input.measures:
+        texts["measures"] = [term_text(statistic(each)) for each in input.measures]
     return texts
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -15,7 +16,9 @@ from app.api.graphql.shapes import Field, given, graphql_type, input_type
 from app.domain.errors import InvalidQuery
 from app.domain.period import Granularity, Period
 from app.question.filters import MOST_VALUES, OTHER_THAN_COLUMNS, Filters
-from app.question.groups import GroupOrder, Measure
+from app.question.groups import Compare, GroupOrder
+from app.question.keys import DataKey, Dimension, GroupKey
+from app.question.measures import MEDIAN, Condition, Measure, Relation, Term
 from app.question.scope import Checkpoint
 from app.reports.answer import AsOf
 from app.reports.feed import COLUMNS
@@ -111,14 +114,35 @@ class BucketInput:
     )
 
 
+@strawberry.input(name="GroupKey", one_of=True, description="One thing to group by.")
+class GroupKeyInput:
+    dimension: Dimension | None = strawberry.field(default=strawberry.UNSET, description="A dimension.")
+    data: str | None = strawberry.field(
+        default=strawberry.UNSET,
+        description=(
+            "A key of additional data. A number is grouped as its digits, a list or an object as its JSON; null is as good as"
+            " absent."
+        ),
+    )
+
+
+def group_key(stated: GroupKeyInput) -> GroupKey:
+    """The key that an input names. Raises InvalidQuery."""
+    ((name, value),) = given(stated).items()
+    return DataKey(value) if name == "data" else Dimension(value)
+
+
 @strawberry.input(description="By what groups are ordered. Ties stand in ascending order of their keys.")
 class GroupOrderInput:
     measure: Measure = strawberry.field(default=Measure.KEY, description="What they are ordered by.")
     direction: Direction = strawberry.field(default=Direction.ASCENDING, description="Which end comes first.")
-    unit: str | None = strawberry.field(default=None, description="By QUANTITY: the unit whose quantity counts.")
-    currency: str | None = strawberry.field(default=None, description="By CHARGE: the currency whose charge counts.")
+    unit: str | None = strawberry.field(default=None, description="By a quantity: the unit whose quantity counts.")
+    currency: str | None = strawberry.field(default=None, description="By a charge: the currency whose charge counts.")
     percentile: Decimal | None = strawberry.field(
         default=None, description="By QUANTITY_PERCENTILE: which one, from 0 to 100; the median where none is named."
+    )
+    key: GroupKeyInput | None = strawberry.field(
+        default=None, description="By KEY: the key that leads; the bucket of time, then the first key, where none is named."
     )
 
 
@@ -126,4 +150,108 @@ def group_order(stated: GroupOrderInput | None) -> GroupOrder:
     """The order that an input says; by keys where it says nothing."""
     if stated is None:
         return GroupOrder()
-    return GroupOrder(stated.measure, stated.direction is Direction.DESCENDING, stated.unit, stated.currency, stated.percentile)
+    return GroupOrder(
+        stated.measure,
+        stated.direction is Direction.DESCENDING,
+        stated.unit,
+        stated.currency,
+        stated.percentile,
+        None if stated.key is None else group_key(stated.key),
+    )
+
+
+@strawberry.input(
+    description="What a group must be to be told: every bound that is named must hold. A group that has no such number (units are"
+    " mixed, nothing stands) is not told. Totals cover all groups."
+)
+class HavingInput:
+    measure: Measure = strawberry.field(description="What is looked at; any but KEY.")
+    unit: str | None = strawberry.field(default=None, description="Of a quantity: in which unit; in its only one by default.")
+    currency: str | None = strawberry.field(
+        default=None, description="Of a charge: in which currency; in its only one by default."
+    )
+    percentile: Decimal | None = strawberry.field(
+        default=None, description="Of QUANTITY_PERCENTILE: which one, from 0 to 100; the median where none is named."
+    )
+    above: Decimal | None = strawberry.field(default=None, description="More than this.")
+    at_least: Decimal | None = strawberry.field(default=None, description="This or more.")
+    below: Decimal | None = strawberry.field(default=None, description="Less than this.")
+    at_most: Decimal | None = strawberry.field(default=None, description="This or less.")
+    equals: Decimal | None = strawberry.field(default=None, description="Just this.")
+    start: datetime | None = strawberry.field(
+        name="from", default=None, description="Of FIRST_USE and LAST_USE: at this instant or later."
+    )
+    end: datetime | None = strawberry.field(
+        name="to", default=None, description="Of FIRST_USE and LAST_USE: before this instant."
+    )
+
+
+_BOUNDS = {
+    "above": Relation.ABOVE,
+    "at_least": Relation.AT_LEAST,
+    "below": Relation.BELOW,
+    "at_most": Relation.AT_MOST,
+    "equals": Relation.EQUAL,
+    "start": Relation.AT_LEAST,
+    "end": Relation.BELOW,
+}
+
+
+def conditions(stated: Sequence[HavingInput]) -> tuple[Condition, ...]:
+    """The conditions that inputs say. Raises InvalidQuery for one without a bound, or with one that does not fit its measure."""
+    found: list[Condition] = []
+    for each in stated:
+        percentile = each.percentile
+        if percentile is None and each.measure is Measure.QUANTITY_PERCENTILE:
+            percentile = MEDIAN
+        term = Term(each.measure, each.unit, each.currency, percentile)
+        bounds = [(relation, value) for name, relation in _BOUNDS.items() if (value := getattr(each, name)) is not None]
+        if not bounds:
+            raise InvalidQuery("having", "names no bound; which groups are to be told?")
+        found += [Condition(term, relation, value) for relation, value in bounds]
+    return tuple(found)
+
+
+@strawberry.input(one_of=True, description="Which period each total is compared with.")
+class CompareInput:
+    previous: bool | None = strawberry.field(
+        default=strawberry.UNSET,
+        description=(
+            "The one before, of the same length; where the period is whole buckets, as many of them before it. Always true: leave"
+            " the comparison out instead of false."
+        ),
+    )
+    period: PeriodInput | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="This one. Where there are buckets it must be cut into as many: the nth is compared with the nth.",
+    )
+
+
+def compared(stated: CompareInput | None) -> Compare | Period | None:
+    """What an input compares with. Raises InvalidQuery."""
+    if stated is None:
+        return None
+    ((name, value),) = given(stated).items()
+    if name == "period":
+        return period_of(value)
+    if not value:
+        raise InvalidQuery("compareWith", "must be true, or be left out")
+    return Compare.PREVIOUS
+
+
+@strawberry.input(description="A number of each group that is no sum, over the versions that stand.")
+class StatisticInput:
+    measure: Measure = strawberry.field(
+        description="CUSTOMERS, an average, a minimum, a maximum or a percentile; told of each unit and currency."
+    )
+    percentile: Decimal | None = strawberry.field(
+        default=None, description="Of QUANTITY_PERCENTILE: which one, from 0 to 100; the median where none is named."
+    )
+
+
+def statistic(stated: StatisticInput) -> Term:
+    """The measure that an input names. Raises InvalidQuery."""
+    percentile = stated.percentile
+    if percentile is None and stated.measure is Measure.QUANTITY_PERCENTILE:
+        percentile = MEDIAN
+    return Term(stated.measure, percentile=percentile)

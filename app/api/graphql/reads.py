@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Annotated, Any
 
 import strawberry
@@ -11,33 +10,44 @@ from app.api.graphql import reports, summary
 from app.api.graphql.arguments import (
     AsOfArgument,
     BucketArgument,
+    CompareArgument,
     FiltersArgument,
     GroupByArgument,
     GroupOrderArgument,
+    HavingArgument,
     OrderArgument,
+    TopArgument,
 )
 from app.api.graphql.catalogue import listing, lookup
-from app.api.graphql.connections import After, Before, Connection, First, Last, connection
+from app.api.graphql.connections import After, Before, First, Last
 from app.api.graphql.context import Info
 from app.api.graphql.drift import drift_of_export
 from app.api.graphql.enums import FeedOrder
 from app.api.graphql.estimate import estimate
 from app.api.graphql.evidence import checkpoint_at, consistency_proof, inclusion_proof, kept_checkpoints, signing_keys
 from app.api.graphql.exports import export_by_id, newest_exports
-from app.api.graphql.inputs import AsOfInput, UsageFilters, filters_of, group_order, point_of
+from app.api.graphql.feeds import EntryConnection, page_of
+from app.api.graphql.inputs import (
+    AsOfInput,
+    UsageFilters,
+    compared,
+    conditions,
+    filters_of,
+    group_key,
+    group_order,
+    point_of,
+)
 from app.api.graphql.node import Node
-from app.api.graphql.nodes import MOST_NODES, Account, ApiKey, Entry, account_node, key_node, load
+from app.api.graphql.nodes import MOST_NODES, Account, ApiKey, account_node, key_node, load
 from app.api.graphql.scopes import Needs
-from app.api.graphql.selection import entry_fields
 from app.api.graphql.shapes import resolver
 from app.api.graphql.summary import UsageSummary
 from app.domain.account import Permission
 from app.domain.catalogue import RecordKind
 from app.domain.entry import EntryKind
-from app.reports import activities, customer_summary, feed, license_audit, subscription_settlement, usage_ledger, usage_summary
-from app.reports.feed import FeedQuestion
+from app.reports import activities, customer_summary, license_audit, subscription_settlement, usage_ledger, usage_summary
+from app.reports.grouping import SummaryQuestion
 from app.reports.report import PageRequest, Report
-from app.reports.totals import SummaryQuestion
 
 
 @strawberry.type(description="Who is asking, as the gateway knows it.")
@@ -84,7 +94,7 @@ class Query:
         after: After = None,
         last: Last = None,
         before: Before = None,
-    ) -> Connection[Entry]:
+    ) -> EntryConnection:
         request = PageRequest(first=first, after=after, last=last, before=before)
         return await _feed(info, activities.KINDS, filters, order, as_of, request)
 
@@ -99,7 +109,7 @@ class Query:
         after: After = None,
         last: Last = None,
         before: Before = None,
-    ) -> Connection[Entry]:
+    ) -> EntryConnection:
         request = PageRequest(first=first, after=after, last=last, before=before)
         return await _feed(info, usage_ledger.KINDS, filters, order, as_of, request)
 
@@ -111,16 +121,22 @@ class Query:
         group_by: GroupByArgument = (),  # type: ignore[assignment]
         bucket: BucketArgument = None,
         order_by: GroupOrderArgument = None,
+        having: HavingArgument = (),  # type: ignore[assignment]
+        top: TopArgument = None,
+        compare_with: CompareArgument = None,
         as_of: AsOfArgument = None,
     ) -> UsageSummary:
         opened = await info.context.open(point_of(as_of), info.path)
         question = SummaryQuestion(
             filters_of(filters),
-            tuple(group_by),
+            tuple(group_key(each) for each in group_by),
             bucket.granularity if bucket else None,
             bucket.time_zone if bucket else "UTC",
             group_order(order_by),
             bucket.fill if bucket else False,
+            conditions(having),
+            top,
+            compared(compare_with),
         )
         return summary.usage_summary(info.context.services.store, opened, question)
 
@@ -160,9 +176,6 @@ async def _feed(
     order: FeedOrder,
     as_of: AsOfInput | None,
     request: PageRequest,
-) -> Connection[Entry]:
+) -> EntryConnection:
     opened = await info.context.open(point_of(as_of), info.path)
-    question = FeedQuestion(filters_of(filters), order is FeedOrder.NEWEST_FIRST)
-    store = info.context.services.store
-    page = await feed.page(store, opened, question, request, kinds, entry_fields(info))
-    return connection(page, opened, partial(feed.count, store, opened, question, kinds))
+    return await page_of(info, opened, filters_of(filters), kinds, order, request)

@@ -16,8 +16,10 @@ from app.api.graphql.arguments import (
     PeriodArgument,
     TimeZoneArgument,
 )
+from app.api.graphql.completeness import Completeness
 from app.api.graphql.context import Info
-from app.api.graphql.inputs import group_order, period_of, point_of
+from app.api.graphql.inputs import group_key, group_order, period_of, point_of
+from app.api.graphql.measured import extras_in
 from app.api.graphql.scalars import TimeZone
 from app.api.graphql.sections import folded, report_type
 from app.api.graphql.shapes import given
@@ -90,7 +92,7 @@ async def subscription_settlement(
     about = {name: (value,) for name, value in given(subject).items()}
     parameters = Parameters(
         Filters(period_of(period), **about),
-        tuple(group_by),
+        tuple(group_key(each) for each in group_by),
         bucket.granularity if bucket else None,
         bucket.time_zone if bucket else "UTC",
         bucket.fill if bucket else False,
@@ -102,6 +104,8 @@ async def subscription_settlement(
 async def _answer(info: Info, report: Report, parameters: Parameters, first: int | None, as_of: Any) -> Any:
     limit = PageRequest(first=first).size()
     opened = await info.context.open(point_of(as_of), info.path)
+    store = info.context.services.store
     # One row more than is told, to know whether there are more.
-    answer = report.answer(info.context.services.store, opened, replace(parameters, limit=limit + 1))
-    return await folded(report, opened, answer, limit)
+    asked = replace(parameters, limit=limit + 1, extras=extras_in(info))
+    answer = report.answer(store, opened, asked)
+    return await folded(report, opened, answer, limit, Completeness.of(store, opened, parameters.filters))

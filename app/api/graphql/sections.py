@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
+from operator import attrgetter
 from types import SimpleNamespace
 from typing import Any, Generic, TypeVar
 
 import strawberry
 
+from app.api.graphql.completeness import Completeness
+from app.api.graphql.feeds import entries_field
 from app.api.graphql.links import links_of
 from app.api.graphql.nodes import Entry
 from app.api.graphql.records import TYPES, CatalogueRecord
 from app.api.graphql.rows import told
 from app.api.graphql.scalars import SafeInt
 from app.api.graphql.shapes import Field, fields_of, object_type
-from app.api.graphql.summary import GroupTold, UsageGroup, UsageTotal, group_told, group_type
+from app.api.graphql.totals import UsageGroup, UsageTotal, group_told, group_type
 from app.domain import entry as entries
 from app.domain.catalogue import RecordKind
 from app.reports import feed
@@ -26,8 +29,13 @@ from app.reports.usage_summary import GROUPS
 
 T = TypeVar("T")
 
-_PARTS: dict[type, str] = {QuantityRow: "quantities", ChargeRow: "charges"}
-"""Rows that belong to the group before them, and where the group tells them."""
+_PARTS = (QuantityRow, ChargeRow)
+"""Rows that belong to the group before them, which knows them already."""
+_OPENED: dict[str, str] = {
+    "opened": "The usage entries behind the row, reversals and replacements among them, as of the same point.",
+    "opened_before": "The usage entries behind the value before; null where there is no time before.",
+}
+"""Attributes of rows that say which entries a number is the sum of."""
 _ONE_ROW = frozenset({*RecordKind, "cover"})
 """Sections that always have one row: the record of a kind that the report is about, and the end of the ledger. So has a total,
 which is known by having no keys."""
@@ -42,6 +50,11 @@ _AS_OF = (
         attribute="data_through",
         type=datetime | None,
         description="When that entry was recorded, UTC; null for an empty ledger.",
+    ),
+    Field(
+        attribute="completeness",
+        type=Completeness,
+        description="Up to where the ledger was read, what has come late, and what nobody knows.",
     ),
 )
 
@@ -79,7 +92,17 @@ def _row_type(name: str, section: Section) -> Any:
         return known[section.columns]
     if section.row is GroupRow:
         return group_type(name, section.description, section)
-    return object_type(name, section.description, fields_of(section.columns), also=links_of(section.columns))
+    return object_type(name, section.description, fields_of(section.columns), also=links_of(section.columns) | _opening(section))
+
+
+def _opening(section: Section) -> dict[str, Any]:
+    """A field for each number that opens into its entries."""
+    names = {"opened": "entries", "opened_before": "previous_entries"}
+    return {
+        names[each]: entries_field(description, attrgetter(each))
+        for each, description in _OPENED.items()
+        if hasattr(section.row, each)
+    }
 
 
 def _type_name(name: str) -> str:
@@ -101,31 +124,25 @@ def _is_excerpt(section: Section) -> bool:
 
 
 async def folded(
-    report: Report, opened: Opened, answer: AsyncIterator[tuple[Section, Sequence[Any]]], limit: int
+    report: Report,
+    opened: Opened,
+    answer: AsyncIterator[tuple[Section, Sequence[Any]]],
+    limit: int,
+    completeness: Completeness,
 ) -> SimpleNamespace:
     """What the report's type reads, from an answer with one row more than `limit` in each excerpt."""
     rows: dict[str, list[Any]] = {each.name: [] for each in report.sections if each.row not in _PARTS}
-    groups: dict[tuple[Any, ...], GroupTold] = {}
-    keys: tuple[str, ...] = ()
     async for section, batch in answer:
         if section.row in _PARTS:
-            for row in batch:
-                parts: Any = getattr(groups[_key(row, keys)], _PARTS[section.row])
-                parts.append(row)
             continue
         if section.row is GroupRow:
-            keys = _keys(section)
-            batch = [group_told(row, [], []) for row in batch]
-            groups = {_key(row, keys): row for row in batch}
+            batch = [group_told(row) for row in batch]
         elif section.row is RecordRow:
             batch = [told(row, opened.scope.account_id) for row in batch]
         rows[section.name] += batch
     stated = {each.name: _shown(each, rows[each.name], limit) for each in report.sections if each.name in rows}
-    return SimpleNamespace(as_of=SafeInt(opened.scope.as_of), data_through=opened.recorded_at, **stated)
-
-
-def _key(row: Any, keys: tuple[str, ...]) -> tuple[Any, ...]:
-    return tuple(getattr(row, name) for name in keys)
+    heading = {"as_of": SafeInt(opened.scope.as_of), "data_through": opened.recorded_at, "completeness": completeness}
+    return SimpleNamespace(**heading, **stated)
 
 
 def _shown(section: Section, rows: list[Any], limit: int) -> Any:

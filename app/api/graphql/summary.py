@@ -3,63 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
 
 import strawberry
 
+from app.api.graphql.completeness import Completeness
 from app.api.graphql.connections import After, Before, Connection, First, Last, connection
-from app.api.graphql.links import links_of
+from app.api.graphql.context import Info
+from app.api.graphql.measured import extras_in
 from app.api.graphql.scalars import SafeInt
-from app.api.graphql.shapes import Field, fields_of, object_type, resolver
+from app.api.graphql.shapes import resolver
+from app.api.graphql.totals import GroupTold, UsageGroup, UsageTotal, group_told
 from app.ports import Ledger
-from app.question.groups import CurrencyTotal as Charge
-from app.question.groups import Group, GroupOrder
-from app.question.groups import UnitTotal as Quantity
-from app.reports.report import Opened, Page, PageRequest, Section
-from app.reports.totals import TOTAL, ChargeRow, GroupRow, QuantityRow, Summary, SummaryQuestion, group_rows, read, total_rows
+from app.question.groups import GroupOrder
+from app.question.measures import Extras
+from app.reports.grouping import Summary, SummaryQuestion, Wanted, read, rest, whole
+from app.reports.report import Opened, Page, PageRequest
+from app.reports.totals import Told, group_row, group_rows
 from app.reports.usage_summary import GROUPS, REPORT
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GroupTold(GroupRow):
-    """A group's row together with what it is the sum of."""
-
-    quantities: Sequence[Quantity | QuantityRow]
-    charges: Sequence[Charge | ChargeRow]
-
-
-def group_told(row: GroupRow, quantities: Sequence[Quantity | QuantityRow], charges: Sequence[Charge | ChargeRow]) -> GroupTold:
-    """The row with its parts."""
-    stated = {each.name: getattr(row, each.name) for each in fields(GroupRow)}
-    return GroupTold(**stated, quantities=quantities, charges=charges)
-
-
-def _told(row: Any, group: Group) -> GroupTold:
-    return group_told(row, group.quantities, group.charges)
-
-
-UnitTotal: Any = object_type("UnitTotal", "The total in one unit.", fields_of(TOTAL.quantities.columns))
-CurrencyTotal: Any = object_type("CurrencyTotal", "The total in one currency.", fields_of(TOTAL.charges.columns))
-_PARTS = (
-    Field(attribute="quantities", type=list[UnitTotal], description="The quantities, one for each unit; never added up."),
-    Field(attribute="charges", type=list[CurrencyTotal], description="The charges, one for each currency; never added up."),
-)
-
-
-def group_type(name: str, description: str, section: Section) -> Any:
-    """A type for the groups of a section, with their parts and with links to what they are of."""
-    return object_type(name, description, [*fields_of(section.columns), *_PARTS], also=links_of(section.columns))
-
-
-if TYPE_CHECKING:
-    UsageTotal = GroupTold
-    UsageGroup = GroupTold
-else:
-    UsageTotal = group_type("UsageTotal", "The totals over everything that was asked for, whatever the page.", TOTAL.groups)
-    UsageGroup = group_type("UsageGroup", "The totals of one group.", GROUPS.groups)
 
 
 @dataclass(slots=True)
@@ -69,22 +31,45 @@ class Reading:
     ledger: Ledger
     opened: Opened
     question: SummaryQuestion
-    pages: dict[PageRequest, asyncio.Future[Summary]] = field(default_factory=dict)
+    pages: dict[tuple[PageRequest, Extras], asyncio.Future[Summary]] = field(default_factory=dict)
 
-    async def page(self, request: PageRequest) -> Summary:
+    async def page(self, request: PageRequest, extras: Extras) -> Summary:
         """The summary with one page of groups."""
-        if request not in self.pages:
-            self.pages[request] = asyncio.ensure_future(read(self.ledger, self.opened, self.question, request))
-        return await self.pages[request]
+        key = (request, extras)
+        if key not in self.pages:
+            wanted = Wanted(groups=extras)
+            self.pages[key] = asyncio.ensure_future(read(self.ledger, self.opened, self.question, request, wanted=wanted))
+        return await self.pages[key]
 
-    async def total(self) -> Summary:
-        """Any summary of the question: each tells the totals over everything."""
+    async def total(self, extras: Extras) -> Told:
+        """The totals over everything, which any summary of the question tells but for extras."""
+        summary = await self._begun()
+        if summary is None:
+            alone = replace(self.question, by=(), order=GroupOrder(), fill=False, having=(), top=None)
+            if self.question.compare is None:
+                alone = replace(alone, granularity=None)  # else buckets decide what the period before is
+            summary = await read(self.ledger, self.opened, alone, PageRequest(first=0))
+        total = summary.grouped.total
+        if extras:
+            total = await whole(self.ledger, summary, extras)
+        return Told(total, replace(summary, grouped=replace(summary.grouped, total=total)))
+
+    async def other(self, extras: Extras) -> Told | None:
+        """What the top groups leave; None where nothing is left, or no top was named."""
+        if self.question.top is None:
+            return None
+        summary = await self._begun() or await read(self.ledger, self.opened, self.question, PageRequest(first=0))
+        other = summary.grouped.other
+        if other is None:
+            return None
+        if extras:
+            other = await rest(self.ledger, summary, extras)
+        return Told(other, replace(summary, grouped=replace(summary.grouped, other=other)))
+
+    async def _begun(self) -> Summary | None:
         # Fields that stand side by side begin one after the other: let `groups`, if it is asked for, begin its read first.
         await asyncio.sleep(0)
-        if self.pages:
-            return await next(iter(self.pages.values()))
-        ungrouped = replace(self.question, by=(), granularity=None, fill=False, order=GroupOrder())
-        return await read(self.ledger, self.opened, ungrouped, PageRequest(first=0))
+        return await next(iter(self.pages.values())) if self.pages else None
 
 
 @strawberry.type(description=REPORT.description)
@@ -96,31 +81,40 @@ class UsageSummary:
     reading: strawberry.Private[Reading]
 
     @resolver("The totals over everything that was asked for, whatever the page of groups.")
-    async def total(self) -> UsageTotal:
-        summary = await self.reading.total()
-        total = summary.grouped.total
-        _, told = next(total_rows(total))
-        return _told(told[0], total)
+    async def total(self, info: Info) -> UsageTotal:
+        return _told(await self.reading.total(extras_in(info)))
 
     @resolver("The groups, page by page. Without groupBy and bucket there is one group: everything.")
     async def groups(
-        self, first: First = None, after: After = None, last: Last = None, before: Before = None
+        self, info: Info, first: First = None, after: After = None, last: Last = None, before: Before = None
     ) -> Connection[UsageGroup]:
         request = PageRequest(first=first, after=after, last=last, before=before)
-        summary = await self.reading.page(request)
+        summary = await self.reading.page(request, extras_in(info))
         grouped = summary.grouped
         _, told = next(group_rows(GROUPS, summary))
         page = Page(
-            [_told(row, group) for row, group in zip(told, grouped.groups, strict=True)],
-            summary.cursors,
-            has_next=grouped.more_after,
-            has_previous=grouped.more_before,
+            [group_told(row) for row in told], summary.cursors, has_next=grouped.more_after, has_previous=grouped.more_before
         )
 
         async def counted() -> int:
             return grouped.group_count
 
         return connection(page, self.reading.opened, counted)
+
+    @resolver(
+        "Everything outside of the `top` groups: these and it add up to the total. Null where nothing is left, or without top."
+    )
+    async def other(self, info: Info) -> UsageTotal | None:
+        told = await self.reading.other(extras_in(info))
+        return None if told is None else _told(told)
+
+    @resolver("Up to where the ledger was read, what has come late, and what nobody knows.")
+    def completeness(self) -> Completeness:
+        return Completeness.of(self.reading.ledger, self.reading.opened, self.reading.question.filters)
+
+
+def _told(told: Told) -> GroupTold:
+    return group_told(group_row(told, {}))
 
 
 def usage_summary(ledger: Ledger, opened: Opened, question: SummaryQuestion) -> UsageSummary:

@@ -13,11 +13,12 @@ from urllib.parse import urlencode
 
 import orjson
 
-from app.api.vendors.reports_v1.answering import PARTS, is_cut, is_object, own_columns
+from app.api.vendors.reports_v1.answering import PARTS, is_cut, is_object, own_columns, told_sections
 from app.api.vendors.reports_v1.asking import Asked
 from app.domain.instant import format_instant
 from app.domain.period import Period
 from app.question.filters import Filters
+from app.question.keys import Dimension
 from app.reports.report import Column, Opened, Report, Section
 from app.reports.subjects import RecordRow
 from app.reports.totals import GroupRow
@@ -30,7 +31,7 @@ _TYPES = {
     "customerId": "ID!",
     "subject": "SettlementSubject!",
     "period": "PeriodInput",
-    "groupBy": "[Dimension!]! = []",
+    "groupBy": "[GroupKey!]! = []",
     "bucket": "BucketInput",
     "timeZone": 'TimeZone! = "UTC"',
     "first": "Int",
@@ -82,7 +83,7 @@ def _values(asked: Asked, opened: Opened) -> Iterator[tuple[str, Any]]:
     for name in ("license_id", "customer_id"):
         yield _camel(name), next(iter(getattr(filters, name) or ()), None)
     yield "subject", {name: values[0] for name, values in _terms(filters).items()}
-    yield "groupBy", [each.name for each in parameters.by]
+    yield "groupBy", [{"dimension": each.name} for each in parameters.by if isinstance(each, Dimension)]
     if parameters.granularity is not None:
         yield "bucket", {"granularity": parameters.granularity.name, "timeZone": parameters.zone}
     yield "timeZone", parameters.zone if parameters.zone != "UTC" else None
@@ -109,7 +110,7 @@ def _selection(report: Report) -> str:
         case "usage_summary":
             total, groups = (_fields(report, report.section(name)) for name in ("total", "groups"))
             return f"asOf total {{ {total} }} groups(first: $first) {{ {_edges(groups)} }}"
-    sections = (each for each in report.sections if each.row not in PARTS)
+    sections = (each for each in told_sections(report) if each.row not in PARTS)
     return " ".join(["asOf", *(f"{_camel(each.name)} {{ {_rows(report, each)} }}" for each in sections)])
 
 
@@ -126,7 +127,7 @@ def _fields(report: Report, section: Section) -> str:
     """The fields of a section's rows, with those of the parts that follow a section of groups."""
     if section.row is RecordRow:
         return _RECORD
-    selected = _selected(section.columns)
+    selected = _selected(own_columns(section))
     if section.row is GroupRow:
         for each in report.sections[report.sections.index(section) + 1 :]:
             if each.row not in PARTS:

@@ -38,9 +38,19 @@ def is_cut(section: Section) -> bool:
     return section.row is Entry or (section.row is GroupRow and keys_of(section) == ALL_KEYS)
 
 
+def told_sections(report: Report) -> tuple[Section, ...]:
+    """The sections that this contract tells: it has no parameter for the others."""
+    return tuple(each for each in report.sections if each.only_with is None)
+
+
 def own_columns(section: Section) -> tuple[Column, ...]:
-    """The columns that its rows are told with: a part leaves out the keys, which the group around it tells."""
-    return tuple(each for each in section.columns if section.row not in PARTS or each.name not in _KEYS)
+    """The columns that its rows are told with: a part leaves out the keys, which the group around it tells.
+
+    This contract groups by dimensions alone, and says nothing of keys of additional data.
+    """
+    if section.row in PARTS:
+        return tuple(each for each in section.columns if each.name not in _KEYS)
+    return tuple(each for each in section.columns if section.row is not GroupRow or each.name != "additional_data")
 
 
 def told_rows(columns: Sequence[Column], rows: Iterable[Any]) -> list[dict[str, Any]]:
@@ -69,11 +79,11 @@ class Folding:
         self._rows: dict[str, list[dict[str, Any]]] = {}
         self._groups: dict[str, dict[tuple[Any, ...], dict[str, Any]]] = {}
         self._around: dict[str, Section] = {}
-        self._objects = frozenset(each.name for each in report.sections if is_object(each))
+        self._objects = frozenset(each.name for each in told_sections(report) if is_object(each))
         self.truncated: list[str] = []
         """Names of the parts that have more rows than were asked for."""
         group: Section | None = None
-        for section in report.sections:
+        for section in told_sections(report):
             if section.row in PARTS:
                 assert group is not None, f"section {section.name} of {report.name} follows no groups"
                 self._around[section.name] = group

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from app.api.vendors.reports_v1.vocabulary import BUCKETS, LARGEST_SEQUENCE, ReadRoute
 from app.domain.errors import InvalidQuery
 from app.reports.answer import AsOf
-from app.reports.parameters import Parameters, parse, parse_as_of
+from app.reports.parameters import DIMENSIONS, Parameters, parse, parse_as_of
 from app.reports.report import DEFAULT_ROWS, MOST_ROWS
 
 
@@ -51,6 +51,9 @@ def understood(given: Mapping[str, Sequence[str]], route: ReadRoute) -> Paramete
             raise InvalidQuery(name, "is empty; leave it out instead")
     if "bucket" in route.parameters and not set(given.get("bucket", ())) <= set(BUCKETS):
         raise InvalidQuery("bucket", f"must be {' or '.join(BUCKETS)}")
+    for part in (part for value in given.get("group_by", ()) for part in _parts("group_by", value)):
+        if "group_by" in route.parameters and part not in DIMENSIONS:
+            raise InvalidQuery("group_by", f"{part[:64]} is not one of {', '.join(DIMENSIONS)}")
     return parse(given, route.parameters)
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field, WithJsonSchema, create_model
 
 from app.api.openapi import Meta
-from app.api.vendors.reports_v1.answering import PARTS, is_object, own_columns
+from app.api.vendors.reports_v1.answering import PARTS, is_object, own_columns, told_sections
 from app.api.vendors.reports_v1.vocabulary import LARGEST_SEQUENCE, ReadRoute
 from app.reports.report import Column, Report, Section
 from app.reports.totals import GroupRow
@@ -55,10 +55,11 @@ def report_answer(report: Report, route: ReadRoute) -> type[BaseModel]:
     if "time_zone" in route.parameters:
         parts["time_zone"] = (str, Field(description="The IANA zone on whose calendar time was cut."))
     parts["truncated"] = (list[str], Field(description="The parts that have more rows than `limit`. Totals cover them all."))
-    for at, section in enumerate(report.sections):
+    sections = told_sections(report)
+    for at, section in enumerate(sections):
         if section.row in PARTS:
             continue
-        row = _row(report, section, _parts_of(report.sections[at + 1 :]) if section.row is GroupRow else ())
+        row = _row(report, section, _parts_of(sections[at + 1 :]) if section.row is GroupRow else ())
         type_ = row if is_object(section) else list[row]  # type: ignore[valid-type]
         parts[section.name] = (type_, Field(description=section.description))
     data = create_model(_title(report.name) + "Report", __doc__=report.description, **parts)

@@ -29,6 +29,7 @@ from app.reports import activities, usage_ledger
 from app.reports.answer import open_ledger
 from app.reports.catalog import report_named
 from app.reports.report import Opened, Report
+from app.reports.wording import key_text
 
 router = APIRouter(prefix="/api/v1", tags=["Reporting"])
 
@@ -73,7 +74,8 @@ def _summary(report: Report, route: ReadRoute) -> _Endpoint:
         # One row more than is told, to know whether there are more.
         parameters = replace(asked.parameters, limit=asked.limit + 1)
         async for section, batch in report.answer(services_of(request.scope).store, opened, parameters):
-            folding.add(section, batch)
+            if section.only_with is None:
+                folding.add(section, batch)
         data = _heading(report, route, asked, opened) | {"truncated": folding.truncated} | folding.told()
         return success(request, data, headers=_alternate(request, report, asked, opened))
 
@@ -103,7 +105,7 @@ def _heading(report: Report, route: ReadRoute, asked: Asked, opened: Opened) -> 
         },
     }
     if "group_by" in route.parameters:
-        told["group_by"] = [each.value for each in parameters.by]
+        told["group_by"] = [key_text(each) for each in parameters.by]
     if "time_zone" in route.parameters:
         told["time_zone"] = parameters.zone
     return told
