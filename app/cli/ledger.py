@@ -10,16 +10,17 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from app.bootstrap import signer_of
+from app.bootstrap import open_artifacts, signer_of
 from app.cli.keys import AccountOption, JsonOption
 from app.cli.session import Session, run
 from app.domain.entry import PRIVATE_FIELDS, Entry
 from app.domain.errors import Corrupt, Unavailable
+from app.evidence.erasure import Erased
+from app.evidence.erasure import erase as erase_texts
 from app.evidence.verification import kept_roots, roots_in, verify_ledger
 from app.evidence.verifier import NotProven, pinned
 from app.ledger import commands
 from app.ledger.chain import Verified
-from app.ledger.erasure import erase as erase_texts
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -99,26 +100,35 @@ def _text(given: str) -> str:
 
 @app.command("erase")
 def erase(
-    ref: Annotated[str, typer.Argument(help="Id of an entry, or ref of an event, which means all its versions.")],
     account: AccountOption,
+    ref: Annotated[str | None, typer.Argument(help="Id of an entry, or ref of an event, which means all its versions.")] = None,
+    customer: Annotated[
+        str | None,
+        typer.Option("--customer", help="Or a customer: whatever names it, its catalogue records included."),
+    ] = None,
     field: Annotated[list[str] | None, typer.Option("--field", help="Which text; all of them if left out.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Erase personal or free text as a privacy request asks; the ledger still verifies. It cannot be undone."""
+    """Erase personal or free text as a privacy request asks; the ledger still verifies. It cannot be undone.
 
-    async def body(session: Session) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    Files of exports that may hold the text are deleted too; their records, digests and manifests stay.
+    """
+
+    async def body(session: Session) -> Erased:
         principal = await session.principal(account)
         names = tuple(field) if field else PRIVATE_FIELDS
-        found = await erase_texts(session.store, principal, ref, rules=session.rules, names=names)
-        return found.names, found.sequences
+        files = await open_artifacts(session.settings)
+        wanted = {"ref": ref, "customer_id": customer}
+        return await erase_texts(session.store, files, principal, rules=session.rules, names=names, **wanted)
 
-    names, sequences = run(body)
+    done = run(body)
     if as_json:
-        typer.echo(json.dumps({"fields": names, "sequences": sequences}))
-    elif names:
-        typer.echo(f"erased {', '.join(names)} in entries {', '.join(map(str, sequences))}")
-    else:
-        typer.echo("nothing left to erase")
+        typer.echo(json.dumps({"fields": done.names, "sequences": done.sequences, "expired_exports": done.exports}))
+        return
+    shown = ", ".join(map(str, done.sequences[:20])) + (" …" if len(done.sequences) > 20 else "")
+    typer.echo(f"erased {', '.join(done.names)} in entries {shown}" if done.names else "nothing left to erase")
+    if done.exports:
+        typer.echo(f"deleted the files of exports that may have told it: {', '.join(done.exports)}")
 
 
 @app.command("retract")

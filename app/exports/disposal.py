@@ -70,6 +70,15 @@ async def delete(store: Store, files: Files, principal: Principal, export_id: st
     return await _without_file(store, files, expired)
 
 
+async def expire(store: Store, files: Files, export: Export, reason: str, *, actor: str, rules: Rules) -> Export:
+    """Delete the file of an export that is ready, for that reason. One that has none is left as it is. Raises Unavailable."""
+
+    def changes(current: Export) -> dict[str, Any] | None:
+        return {"status": ExportStatus.EXPIRED, "reason": reason} if current.status is ExportStatus.READY else None
+
+    return await _without_file(store, files, await _change(store, export, changes, "export.expired", actor, rules))
+
+
 async def sweep(store: Store, files: Files, retention: timedelta | None, *, rules: Rules) -> int:
     """Delete the files of every account that have been ready for `retention`, if that is bounded, and those that a crash left
     behind of exports that have expired. Tells how many. A file that cannot be deleted now stays for the next sweep."""

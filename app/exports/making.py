@@ -16,12 +16,17 @@ from app.domain.errors import NotFound
 from app.domain.export import UNFINISHED, Export, ExportStatus, Mark
 from app.exports.leases import Lease, Lost
 from app.exports.order import Order
-from app.exports.resuming import Begun, begin, go_on
+from app.exports.resuming import Begun, begin, erased_since, go_on
 from app.ledger.commands import Rules
+from app.ledger.erasure import ERASED
 from app.ports import Draft, Files, Ledger, Store, Transaction
 from app.reports.report import Opened
 
 Progress = Callable[[int], Awaitable[None]]
+
+
+class _Stale(Exception):
+    """Texts were erased while the file was made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +40,8 @@ class Made:
     subtrees: bytes
     artifact_digest: str
     size: int
+    head: int
+    """The ledger's end when the first bytes were written: what was erased after it may still stand in the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +88,8 @@ async def make(
         draft.leave() if marked else draft.drop()
         raise
     tree = encoding.tree
-    return Made(draft, tree.rows, encoding.sections, tree.digest(), tree.subtrees, encoding.artifact_digest, encoding.size)
+    digests = tree.digest(), tree.subtrees, encoding.artifact_digest
+    return Made(draft, tree.rows, encoding.sections, *digests, encoding.size, begun.head)
 
 
 async def _gone_on(ledger: Ledger, files: Files, wanted: Order, opened: Opened, marking: Marking, last: Mark) -> Begun | None:
@@ -100,18 +108,26 @@ async def _gone_on(ledger: Ledger, files: Files, wanted: Order, opened: Opened, 
 async def keep(store: Store, files: Files, export: Export, made: Made, *, rules: Rules, lease: Lease | None = None) -> Export:
     """Let the file appear, and say that the export is ready. Gives the export as it then stands: ready by our doing or by that
     of another who was faster, or called off meanwhile. Raises Lost where a lease is no longer held and nobody has finished it.
+
+    A file that may hold what was erased since it was begun is dropped, and the export left to be made anew.
     """
+    looked = (await store.head(export.account_id)).sequence
+    stale = await erased_since(store, export.account_id, made.head)
     extension = export.file_name[export.file_name.rindex(".") :]
     name = f"{export.id}-{made.artifact_digest.removeprefix('sha256:')[:16]}{extension}"
     await made.draft.keep(name)
 
     async def body(tx: Transaction) -> Export:
-        await tx.lock()
+        head = await tx.lock()
         current = await tx.export(export.id)
         if current is None:
             raise NotFound(f"no export {export.id}")
         if current.status not in UNFINISHED:
             return current
+        # What was recorded since it was looked at; where that is much, it is not looked through.
+        unseen = range(looked + 1, head.sequence + 1)
+        if stale or len(unseen) > 1_000 or any(each.action == ERASED for each in (await tx.entries(unseen)).values()):
+            raise _Stale
         if lease is not None and not lease.holds(current):
             raise Lost(export.id)
         ready = replace(
@@ -133,7 +149,15 @@ async def keep(store: Store, files: Files, export: Export, made: Made, *, rules:
         await tx.put_mark(export.id, None)
         return ready
 
-    standing = await store.transact(export.account_id, body)
+    try:
+        standing = await store.transact(export.account_id, body)
+    except _Stale:
+        await files.delete(name)
+        if lease is None:
+            return export
+        await lease.mark(None)
+        await lease.release()
+        raise Lost(export.id) from None
     if standing.file != name:
         # Only a text that was erased meanwhile makes two files of one export differ; the one that is stated stays.
         await files.delete(name)

@@ -44,7 +44,7 @@ async def go_on(ledger: Ledger, files: Files, wanted: Order, opened: Opened, mar
 
     None where it has to be begun anew: what was written is no longer there as it was, or some of it may have been erased since.
     """
-    if wanted.format.resumed is None or await _erased_since(ledger, opened.scope.account_id, mark.head):
+    if wanted.format.resumed is None or await erased_since(ledger, opened.scope.account_id, mark.head):
         return None
     begun = Begun(Encoding(ledger, wanted, opened, mark=mark), await files.create(), mark.head)
     try:
@@ -61,7 +61,8 @@ async def go_on(ledger: Ledger, files: Files, wanted: Order, opened: Opened, mar
     return None
 
 
-async def _erased_since(ledger: Ledger, account_id: int, sequence: int) -> bool:
+async def erased_since(ledger: Ledger, account_id: int, sequence: int) -> bool:
+    """Whether texts were erased after that sequence."""
     head = await ledger.head(account_id)
     erasures = Filters(action=(ERASED,))
     found = await ledger.rows(

@@ -44,7 +44,7 @@ mutation ($input: RetractUsageEventInput!) {
 }
 """
 ERASE = """
-mutation ($input: EraseTextsInput!) { eraseTexts(input: $input) { texts sequences errors { code field message } } }
+mutation ($input: EraseTextsInput!) { eraseTexts(input: $input) { texts sequences expiredExports errors { code field message } } }
 """
 
 
@@ -242,8 +242,18 @@ async def test_an_event_is_retracted_once(door: Door, recorded: None, store: Sto
 
 async def test_texts_are_erased_and_said_to_be(door: Door, recorded: None) -> None:
     asked = {"id": "evt_1_1", "texts": ["MESSAGE", "REASON"]}
-    assert (await door.ask(ERASE, input=asked)).data["eraseTexts"] == {"texts": ["MESSAGE"], "sequences": [1], "errors": []}
-    assert (await door.ask(ERASE, input=asked)).data["eraseTexts"] == {"texts": [], "sequences": [], "errors": []}
+    assert (await door.ask(ERASE, input=asked)).data["eraseTexts"] == {
+        "texts": ["MESSAGE"],
+        "sequences": [1],
+        "expiredExports": [],
+        "errors": [],
+    }
+    assert (await door.ask(ERASE, input=asked)).data["eraseTexts"] == {
+        "texts": [],
+        "sequences": [],
+        "expiredExports": [],
+        "errors": [],
+    }
     rest = (await door.ask(ERASE, input={"id": "evt_1_1"})).data["eraseTexts"]
     assert (sorted(rest["texts"]), rest["sequences"]) == (["ACTOR", "ADDITIONAL_DATA"], [1])
     query = '{ node(id: "act_1_1") { ... on Entry { message actor additionalData erased quantity } } }'

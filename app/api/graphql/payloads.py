@@ -61,6 +61,9 @@ class RetractUsageEventPayload(Payload):
 class EraseTextsPayload(Payload):
     texts: list[PrivateText] = strawberry.field(description="Which texts were removed; empty if none was left.")
     sequences: list[SafeInt] = strawberry.field(description="Sequences of the entries that they were removed from.")
+    expired_exports: list[strawberry.ID] = strawberry.field(
+        description="Exports that may have told these texts: their files are deleted too; they can be frozen again."
+    )
 
 
 @strawberry.type(description="What became of a catalogue record.")

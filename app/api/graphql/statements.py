@@ -114,7 +114,12 @@ class RetractUsageEventInput:
 
 @strawberry.input(description="Which personal or free texts to remove.")
 class EraseTextsInput:
-    id: strawberry.ID = strawberry.field(description="An entry's id, or an event's ref, which means all its versions.")
+    id: strawberry.ID | None = strawberry.field(
+        default=None, description="An entry's id, or an event's ref, which means all its versions."
+    )
+    customer_id: strawberry.ID | None = strawberry.field(
+        default=None, description="Or a customer: every entry that names it, and the catalogue records that belong to it."
+    )
     texts: list[PrivateText] | None = strawberry.field(default=None, description="Which texts; all of them by default.")
 
 

@@ -39,9 +39,9 @@ from app.api.graphql.statements import (
 from app.domain.account import Permission
 from app.domain.catalogue import RecordKind
 from app.domain.entry import PRIVATE_FIELDS, EntryKind
+from app.evidence.erasure import erase
 from app.ledger import catalogue, refusals
 from app.ledger.commands import amend, record, retract
-from app.ledger.erasure import erase
 from app.ledger.outcome import Outcome, tally
 from app.observability.counters import count_items
 
@@ -162,12 +162,24 @@ class Mutation:
     ) -> EraseTextsPayload | None:
         context = info.context
         names = PRIVATE_FIELDS if input.texts is None else tuple(each.value for each in input.texts)
-        command = erase(context.services.store, context.principal, input.id, rules=context.services.rules, names=names)
+        services = context.services
+        command = erase(
+            services.store,
+            services.files,
+            context.principal,
+            ref=input.id,
+            customer_id=input.customer_id,
+            rules=services.rules,
+            names=names,
+        )
         erased, errors = await attempt(command)
         if erased is None:
-            return EraseTextsPayload(texts=[], sequences=[], errors=errors)
+            return EraseTextsPayload(texts=[], sequences=[], expired_exports=[], errors=errors)
         return EraseTextsPayload(
-            texts=[PrivateText(each) for each in erased.names], sequences=[SafeInt(each) for each in erased.sequences], errors=[]
+            texts=[PrivateText(each) for each in erased.names],
+            sequences=[SafeInt(each) for each in erased.sequences],
+            expired_exports=[strawberry.ID(each) for each in erased.exports],
+            errors=[],
         )
 
     create_export = create_export
