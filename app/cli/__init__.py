@@ -12,7 +12,7 @@ from app.cli import (
     copying,
     drifting,
     explaining,
-    exporting,
+    exports,
     formats,
     importing,
     keys,
@@ -27,6 +27,7 @@ from app.cli import (
     verifying,
 )
 from app.domain.errors import GatewayError, InvalidSetting
+from app.observability.logs import configure
 
 app = typer.Typer(
     name="gateway",
@@ -39,6 +40,7 @@ app.add_typer(accounts.app, name="account", help="Accounts: one ledger each.")
 app.add_typer(keys.app, name="key", help="Keys that open an account: shown once, stored hashed.")
 app.add_typer(formats.app, name="format", help="Formats: how senders' payloads are read.")
 app.add_typer(rejects.app, name="rejects", help="What was sent and not recorded: why, once more, or away for good.")
+app.add_typer(exports.app, name="export", help="Exports: freeze a report, follow it, fetch it, hand it on, end it.")
 app.add_typer(ledger.app, name="ledger", help="The ledger itself: verify it, erase personal text, correct events.")
 ledger.app.command("checkpoint")(proving.checkpoint_command)
 ledger.app.command("prove-inclusion")(proving.prove_inclusion_command)
@@ -51,7 +53,6 @@ app.command("schema")(schema.schema_command)
 app.command("import")(importing.import_file_command)
 app.command("why")(explaining.why_command)
 app.command("report")(reporting.report_command)
-app.command("export")(exporting.export_command)
 app.command("verify")(verifying.verify_command)
 app.command("migrate")(migrating.migrate_command)
 app.command("copy")(copying.copy_command)
@@ -61,6 +62,8 @@ app.command("restore")(copying.restore_command)
 
 def main() -> None:
     """Run the command line; an error that a person can act on is told in one line, with exit code 2 for settings and 1 else."""
+    # Commands speak for themselves; what goes wrong beneath them is told aside, and never among what they print.
+    configure("warning", as_json=False)
     try:
         app()
     except GatewayError as error:
