@@ -23,6 +23,7 @@ from app.domain.reject import OPEN_ONLY, Reject, RejectFilters
 from app.domain.signing import KeptKey
 from app.question.filters import Filters
 from app.question.groups import Grouped, Groups
+from app.question.occurrences import Occurrences
 from app.question.records import Records
 from app.question.rows import Rows
 from app.question.scope import Scope
@@ -166,6 +167,10 @@ class Ledger(Protocol):
 
     async def records(self, question: Records) -> list[Record]:
         """The catalogue records asked for."""
+        ...
+
+    async def occurrences(self, question: Occurrences) -> list[Entry]:
+        """The API transactions asked for."""
         ...
 
     async def nodes(self, account_id: int, span: Span) -> list[bytes]:

@@ -150,6 +150,9 @@ def _exemplify(each: dict[str, Any], examples: Mapping[str, Any]) -> None:
             sent = example.get(parameter["in"], {})
             if parameter["name"] in sent:
                 parameter.setdefault("examples", {})[name] = {"value": sent[parameter["name"]]}
+        if "form" in example:
+            for media in each["requestBody"]["content"].values():
+                media.setdefault("examples", {})[name] = {"value": example["form"]}
         if "body" in example:
             media = each["requestBody"]["content"]["application/json"]
             media.setdefault("examples", {})[name] = {"value": example["body"]}

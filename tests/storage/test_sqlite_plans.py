@@ -17,6 +17,7 @@ from app.domain.period import Granularity, Period, cut
 from app.ledger.commands import Rules, record
 from app.question.filters import Filters
 from app.question.groups import Dimension, Groups
+from app.question.occurrences import Occurrences
 from app.question.records import Records
 from app.question.rows import Rows
 from app.question.scope import Scope
@@ -119,6 +120,18 @@ async def test_a_page_of_a_period_glances_along_the_key_and_then_gathers(
     assert glance == [KEY]
     assert entries("entries_by_occurred_at", "account_id=?", "occurred_at>?", "occurred_at<?", covering=True) in gather
     assert entries("sqlite_autoindex_entries_1", "account_id=?", "sequence=?") in gather
+
+
+async def test_api_transactions_are_walked_along_their_instants_and_never_sorted(
+    sqlite: SqliteStore, acme: Account, plans: Plans
+) -> None:
+    for before in (None, (at(-2), 7)):
+        for filters in (Filters(DAY), Filters(DAY, product_id=("p1",))):
+            await sqlite.occurrences(Occurrences(Scope(acme.id, 3_000), filters, before))
+    for plan in plans():
+        first, *rest = plan
+        assert first == entries("entries_by_occurred_at", "account_id=?", "occurred_at>?", "occurred_at<?")
+        assert not any("entries" in step.split("reversals")[0] or "TEMP" in step for step in rest), plan
 
 
 async def test_a_stream_of_a_period_never_sorts(sqlite: SqliteStore, acme: Account, plans: Plans) -> None:

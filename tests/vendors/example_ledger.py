@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,12 @@ SIGNING_KEY = KeptKey(1, b"\0" + _SEED, Ed25519PrivateKey.from_private_bytes(_SE
 """A key that everybody knows, so that signatures in the examples are the same wherever they are asked."""
 LOGIN = {"api_key": KEY_ID, "password": "wl5Y0hN1ExampleExampleExampleExampleExample"}
 """In its place a key's real id and secret are sent."""
+FORM = dict(zip(("client_id", "client_secret"), LOGIN.values(), strict=True))
+"""The same key in the words of another contract."""
+GONE = "1.1775048400.a2V5IGszeTI.d29ya2Jvb2s.signature"
+"""In its place a link is sent that was signed, and leads to nothing."""
+_WEEK = {"since_date": "2026-03-31", "until_date": "2026-04-01", "product_id": "prod_123"}
+_KEY = {"x-api-key": LOGIN["password"]}
 SESSION_TOKEN = "eyJhbGciOiJIUzI1NiIsImtpZCI6IjEifQ.eyJzdWIiOiJrM3kyZXhhbXBsZWFiY2RlIn0.signature"
 
 
@@ -181,6 +188,22 @@ REQUESTS: dict[str, dict[str, dict[str, Any]]] = {
         unknown={"body": {"event_ref": "evt_1_999", "format_name": "default", "event": _PAYLOAD}},
     ),
     "deleteUsageEvent": _session({"path": {"event_ref": "evt_1_10"}}, unknown={"path": {"event_ref": "evt_1_999"}}),
+    "authorize": {
+        "answered": {"form": FORM},
+        "wrong": {"form": {**FORM, "client_secret": "wrong"}},
+        "incomplete": {"form": {"client_id": KEY_ID}},
+    },
+    "getClientUsageReport": {
+        "answered": {"header": _KEY, "query": _WEEK},
+        "too_long": {"header": _KEY, "query": {**_WEEK, "since_date": "2026-03-01"}},
+        "malformed": {"header": _KEY, "query": {**_WEEK, "since_date": "yesterday"}},
+        "no_session": {"header": _KEY, "query": _WEEK, "status": 401},
+        "no_scope": {"header": _KEY, "query": _WEEK, "status": 403},
+    },
+    "downloadClientUsageReport": {
+        "changed": {"path": {"link": "changed"}},
+        "gone": {"path": {"link": GONE}},
+    },
 }
 """By operation and name, in the order in which they are asked. `status` is stated where it is the caller that decides it."""
 
@@ -198,20 +221,24 @@ class Example:
     def ask(self, operation: str, example: dict[str, Any]) -> dict[str, Any]:
         """The example with the status and the answer that it gets, ids and instants put in place of those that are random."""
         method, path, in_session = self.operations[operation]
-        for name, value in example.get("path", {}).items():
-            path = path.replace(f"{{{name}}}", self.export_id if value == EXPORT_ID else value)
         scope = CALLS.get(str(example.get("status")), Permission.ADMIN)
-        token = None if scope is None else self.served.token(self.account, scope)
-        if token is not None and in_session:
-            token = self._session(token)
-        sent = {"json": self._with_key(example["body"])} if "body" in example else {}
-        with self.served.client(token) as client:
+        token = self.served.token(self.account, scope or Permission.ADMIN)
+        _, *words = token.split("_", 2)
+        # What is random, or real, in the place of what the example shows.
+        real = dict(zip(LOGIN.values(), words, strict=True)) | {EXPORT_ID: self.export_id, GONE: self._gone()}
+        for name, value in example.get("path", {}).items():
+            path = path.replace(f"{{{name}}}", real.get(value, value))
+        body, form, headers = (_replaced(example.get(part), real) for part in ("body", "form", "header"))
+        with self.served.client() as client:
+            if scope is not None:
+                client.headers["Authorization"] = f"Bearer {self._session(path, words) if in_session else token}"
             response = client.request(
                 method,
                 path,
                 params=example.get("query"),
-                headers={"X-Request-Id": "req_example", **example.get("header", {})},
-                **sent,
+                headers={"X-Request-Id": "req_example", **(headers or {})},
+                **({} if body is None else {"json": body}),
+                **({} if form is None else {"data": form}),
             )
         made = re.search(r"rptx_[0-9a-f]{24}", response.text)
         if response.status_code == 201 and made:
@@ -222,21 +249,32 @@ class Example:
             answer = re.sub(r'"(root|chain)":"sha256:[0-9a-f]{64}"', rf'"\1":"sha256:{"5" * 64}"', answer)
             answer = re.sub(r'"value":"[^"]+"', f'"value":"{"A" * 86}"', answer)
         answer = re.sub(r"\beyJ[\w-]+\.[\w-]+\.[\w-]+", SESSION_TOKEN, answer)
+        answer = re.sub(r'"transaction_id":"[0-9a-f]{32}"', f'"transaction_id":"{"5a936bce" * 4}"', answer)
         told = orjson.loads(re.sub(r'("request_id":"[^"]+","timestamp":)"[^"]+"', rf'\1"{TIMESTAMP}"', answer))
         return {**example, "status": response.status_code, "answer": told}
 
-    def _session(self, token: str) -> str:
+    def _session(self, path: str, words: list[str]) -> str:
         with self.served.client() as client:
-            opened = client.post("/auth/login", json=dict(zip(LOGIN, token.split("_", 2)[1:], strict=True)))
-        assert opened.status_code == 200, opened.text
-        return str(opened.json())
+            if path.startswith("/v1/"):
+                opened = client.post("/v1/authorize", data=dict(zip(FORM, words, strict=True))).json()["access_token"]
+            else:
+                opened = client.post("/auth/login", json=dict(zip(LOGIN, words, strict=True))).json()
+        return str(opened)
 
-    def _with_key(self, body: Any) -> Any:
-        """The body, with a real key's id and secret where it has those of the example."""
-        if not isinstance(body, dict) or body.get("api_key") != KEY_ID:
-            return body
-        real = dict(zip(LOGIN, self.served.token(self.account, Permission.ADMIN).split("_", 2)[1:], strict=True))
-        return {name: real[name] if value == LOGIN[name] else value for name, value in body.items()}
+    def _gone(self) -> str:
+        name, hour = f"workbook-1-1-{'0' * 24}.xlsx", timedelta(hours=1)
+        key_id = self.served.token(self.account, Permission.REPORT_READ).split("_")[1]
+        signing = self.served.services.links.sign(
+            "client_usage_report", self.account.id, name, issuer=f"key {key_id}", at=START, lifetime=hour
+        )
+        return self.served.run(signing)[0]
+
+
+def _replaced(stated: Any, real: dict[str, str]) -> Any:
+    """The fields, with what is real in them."""
+    if not isinstance(stated, dict):
+        return stated
+    return {name: real.get(value, value) if isinstance(value, str) else value for name, value in stated.items()}
 
 
 @contextmanager

@@ -29,6 +29,9 @@ ROUTES = {
     ("GET", "/api/v1/reports/license-audit", "getLicenseAuditReport", ("report:read",)),
     ("GET", "/api/v1/reports/customer-summary", "getCustomerSummary", ("report:read",)),
     ("GET", "/api/v1/reports/subscription-settlement", "getSubscriptionSettlement", ("report:read",)),
+    ("POST", "/v1/authorize", "authorize", ()),
+    ("GET", "/v1/client/usage-report", "getClientUsageReport", ("report:read",)),
+    ("GET", "/v1/client/usage-report/{link}.xlsx", "downloadClientUsageReport", ()),
     ("POST", "/auth/login", "login", ()),
     ("POST", "/auth/logout", "logout", ()),
     ("POST", "/api/usage/event", "reportUsageEvent", ("usage:write",)),
@@ -58,6 +61,9 @@ STATUSES = {
         frozenset({"200", "400", "401", "403", "404", "500", "503"}),
     ),
     "createReportExport": {"201", "400", "401", "403", "404", "409", "413", "422", "500", "503"},
+    "authorize": {"200", "400", "401", "413", "422", "500", "503"},
+    "getClientUsageReport": {"200", "400", "401", "403", "422", "500", "503"},
+    "downloadClientUsageReport": {"200", "403", "404", "500", "503"},
     "login": {"200", "400", "401", "413", "422", "500", "503"},
     "logout": {"200", "400", "401", "500", "503"},
     "reportUsageEvent": {"200", "400", "401", "403", "413", "422", "500", "503"},
@@ -129,7 +135,7 @@ def test_operations_that_take_a_token_say_so(document: dict[str, Any]) -> None:
     }
     for path, item in document["paths"].items():
         for each in item.values():
-            if path == "/auth/logout" or path.startswith("/api/usage/event"):
+            if path in ("/auth/logout", "/v1/client/usage-report") or path.startswith("/api/usage/event"):
                 assert each["security"] == [{"session": []}]
             else:
                 assert each.get("security") == ([{"bearer": []}] if each["x-required-scopes"] else None)

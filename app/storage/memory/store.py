@@ -22,6 +22,7 @@ from app.ports import EVERY_EXPORT, Head, Transaction
 from app.question.filters import Filters
 from app.question.fold import fold
 from app.question.groups import Grouped, Groups
+from app.question.occurrences import PAGE, Occurrences, is_api_transaction
 from app.question.records import Records
 from app.question.rows import Rows
 from app.question.scope import Scope
@@ -88,6 +89,17 @@ class MemoryStore:
             reverse=question.descending,
         )
         return found if question.limit is None else found[: question.limit]
+
+    async def occurrences(self, question: Occurrences) -> list[Entry]:
+        reversed_ = reversed_by(self._visible(question.scope))
+        found = [
+            entry
+            for entry in self._asked(Rows(question.scope, question.filters))
+            if is_api_transaction(entry)
+            and entry.sequence not in reversed_
+            and (entry.occurred_at, entry.sequence) < question.bound
+        ]
+        return sorted(found, key=lambda entry: (entry.occurred_at, entry.sequence), reverse=True)[:PAGE]
 
     async def nodes(self, account_id: int, span: Span) -> list[bytes]:
         level, first, end = span

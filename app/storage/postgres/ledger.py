@@ -15,6 +15,7 @@ from app.domain.period import Period
 from app.ports import Head
 from app.question.filters import Filters
 from app.question.groups import Grouped, Groups
+from app.question.occurrences import Occurrences
 from app.question.records import Records
 from app.question.rows import Rows
 from app.question.scope import Scope
@@ -28,6 +29,7 @@ from app.storage.sql.conditions import EVENT, NARROW, SEQUENCE, Shape, gathering
 from app.storage.sql.dialect import Statement
 from app.storage.sql.extras import ExtraReads
 from app.storage.sql.mapping import Mapping
+from app.storage.sql.occurrences import OccurrenceReads
 from app.storage.sql.reads import EVERYTHING, EntryRead
 from app.storage.sql.records import RecordReads, record_arguments, record_shape
 from app.storage.sql.summaries import Summaries
@@ -56,6 +58,7 @@ class PostgresLedger:
         self._extras = ExtraReads(dialect)
         self._records = RecordReads(dialect)
         self._summaries = Summaries(dialect, self)
+        self._occurrences = OccurrenceReads(dialect)
 
     async def head(self, account_id: int) -> Head:
         """Raises NotFound for an account that does not exist."""
@@ -154,6 +157,18 @@ class PostgresLedger:
 
     async def counted(self, question: Groups) -> list[Any]:
         return await self._gathered(question, self._cells.parts(question))
+
+    async def occurrences(self, question: Occurrences) -> list[Entry]:
+        asked = self._occurrences.asked(question)
+        timeline = await self._timeline(question.scope.account_id, question.scope.as_of)
+        windows = timeline.windows(0, question.scope.as_of, question.filters.period)
+        if asked is None or not windows:
+            return []
+        # In one statement over all months that may hold some: what happened last may have been recorded in any of them.
+        statement, values = asked
+        first, last = windows[0], windows[-1]
+        bounds = {"recorded_from": first.recorded_from, "recorded_below": last.recorded_below}
+        return [self._mapping.entry(row) for row in await self._readers.fetch(statement, values | bounds)]
 
     async def records(self, question: Records) -> list[Record]:
         if question.ids == ():

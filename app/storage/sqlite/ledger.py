@@ -15,6 +15,7 @@ from app.domain.period import Period
 from app.ports import Head
 from app.question.filters import Filters
 from app.question.groups import Grouped, Groups
+from app.question.occurrences import Occurrences
 from app.question.records import Records
 from app.question.rows import Rows
 from app.question.scope import Scope
@@ -24,6 +25,7 @@ from app.storage.sql.conditions import EVENT, NARROW, SEQUENCE, gathering_lead, 
 from app.storage.sql.dialect import Statement
 from app.storage.sql.extras import ExtraReads
 from app.storage.sql.mapping import Mapping
+from app.storage.sql.occurrences import OccurrenceReads
 from app.storage.sql.reads import EVERYTHING, EntryRead, Reads
 from app.storage.sql.records import RecordReads, record_arguments, record_shape
 from app.storage.sql.summaries import Summaries
@@ -51,6 +53,7 @@ class SqliteLedger:
         self._extras = ExtraReads(dialect)
         self._records = RecordReads(dialect)
         self._summaries = Summaries(dialect, self)
+        self._occurrences = OccurrenceReads(dialect)
 
     async def head(self, account_id: int) -> Head:
         """Raises NotFound for an account that does not exist."""
@@ -155,6 +158,11 @@ class SqliteLedger:
 
     async def counted(self, question: Groups) -> list[Any]:
         return await self._counted(self._cells.parts(question))
+
+    async def occurrences(self, question: Occurrences) -> list[Entry]:
+        asked = self._occurrences.asked(question)
+        rows = [] if asked is None else await self._readers.fetch(*asked)
+        return [self._mapping.entry(row) for row in rows]
 
     async def records(self, question: Records) -> list[Record]:
         if question.ids == ():

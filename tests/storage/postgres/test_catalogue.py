@@ -30,6 +30,7 @@ from app.ledger.erasure import erase
 from app.ports import Files
 from app.question.filters import Filters
 from app.question.groups import Dimension, Groups
+from app.question.occurrences import Occurrences
 from app.question.records import Records
 from app.question.rows import Rows
 from app.question.scope import Scope
@@ -186,6 +187,7 @@ async def test_every_look_up_and_every_join_says_whose_rows_are_meant(
     await postgres.rows(Rows(scope, corrections_only=True, limit=5))
     await postgres.groups(Groups(scope, Filters(period=period), (), cut(period, Granularity.WEEK)))
     await postgres.records(Records(scope, RecordKind.CUSTOMER, license_id="l", after="a", limit=5))
+    await postgres.occurrences(Occurrences(scope, Filters(period)))
     await postgres.sequence_at(acme.id, START)
     await postgres.exports(acme.id, limit=5)
     await postgres.end_session(acme.id, "s", START)

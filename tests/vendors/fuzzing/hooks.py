@@ -40,7 +40,7 @@ def settle(stated: Any, settlement: bool) -> None:
         if settlement and stated is not None:
             stated["subscription_id"] = "s1"
         return
-    for name, value in PERIOD.items():
+    for name, value in (PERIOD | WEEK).items():
         if name in stated:
             stated[name] = value
     if "format" in stated:
@@ -66,22 +66,31 @@ EVENT = {
 }
 
 
+WEEK = {"since_date": "2026-03-25", "until_date": "2026-03-31T12:00:00Z"}
+
+
 def enter(case: Any, kwargs: dict[str, Any]) -> None:
     """Put a session's token in the place of the key's, where the route takes one and the call has a token at all."""
     if {"session": []} not in (case.operation.definition.raw.get("security") or []):
         return
+    path, url = case.operation.path, case.operation.base_url.rstrip("/")
     for headers in (kwargs.get("headers"), case.headers):
-        for name, value in (headers or {}).items():
+        for name, value in list((headers or {}).items()):
             if name.lower() == "authorization" and value.startswith("Bearer gwk_"):
                 # A session that is ended is of no use to the calls after it.
-                again = session.__wrapped__ if case.operation.path == "/auth/logout" else session
-                headers[name] = f"Bearer {again(case.operation.base_url.rstrip('/'), value.removeprefix('Bearer '))}"
+                again = session.__wrapped__ if path == "/auth/logout" else session
+                headers[name] = f"Bearer {again(url, path.startswith('/v1/'), value)}"
+                if path.startswith("/v1/") and case.meta is not None and case.meta.generation.mode is GenerationMode.POSITIVE:
+                    case.headers["x-api-key"] = headers["x-api-key"] = value.split("_", 2)[2]
 
 
 @cache
-def session(url: str, token: str) -> str:
+def session(url: str, as_client: bool, token: str) -> str:
     """The token of a session of that key's."""
-    _, api_key, password = token.split("_", 2)
+    words = token.removeprefix("Bearer ").split("_", 2)[1:]
     with httpx2.Client(verify=False) as client:
-        opened = client.post(f"{url}/auth/login", json={"api_key": api_key, "password": password})
-    return str(opened.raise_for_status().json())
+        if as_client:
+            opened = client.post(f"{url}/v1/authorize", data=dict(zip(("client_id", "client_secret"), words, strict=True)))
+            return str(opened.raise_for_status().json()["access_token"])
+        opened = client.post(f"{url}/auth/login", json=dict(zip(("api_key", "password"), words, strict=True)))
+        return str(opened.raise_for_status().json())
