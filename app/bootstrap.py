@@ -22,6 +22,7 @@ from app.domain.instant import now
 from app.evidence.keys import Signer
 from app.exports.disposal import sweep
 from app.exports.jobs import Worker
+from app.exports.workbooks import clear_away
 from app.ledger.commands import Rules
 from app.observability.logs import configure
 from app.ports import Files, Store
@@ -99,7 +100,7 @@ async def opened_services(settings: Settings, *, demo_token: str | None = None) 
     tasks = [
         asyncio.create_task(_flush(doorkeeper)),
         asyncio.create_task(worker.run()),
-        asyncio.create_task(_tidy(store, settings)),
+        asyncio.create_task(_tidy(store, files, settings)),
     ]
     try:
         yield Services(
@@ -140,11 +141,12 @@ async def _flush(doorkeeper: Doorkeeper) -> None:
             log.exception("last uses of keys were not written")
 
 
-async def _tidy(store: Store, settings: Settings) -> None:
+async def _tidy(store: Store, files: Files, settings: Settings) -> None:
     log = structlog.stdlib.get_logger("gateway.tidying")
     while True:
         try:
             await forget_expired(store, at=now())
+            await clear_away(files, at=now())
             if settings.rejects_retention is not None:
                 await store.forget_rejects(now() - settings.rejects_retention)
         except Exception:  # what is over its time is refused all the same: it can be cleared away the next time

@@ -406,6 +406,10 @@ class Files(Protocol):
         """Remove the file; does nothing where there is none."""
         ...
 
+    async def names(self, prefix: str) -> list[str]:
+        """The names of the files that begin so, in binary order. Raises Unavailable."""
+        ...
+
     def drafted(self, name: str, size: int) -> AsyncIterator[bytes]:
         """The first `size` bytes of a draft that was left, in chunks: fewer where it has fewer, none where there is none."""
         ...

@@ -108,12 +108,17 @@ def check_usable(key: Key, *, address: str | None, at: datetime) -> None:
 
     Raises KeyEnded for one that is revoked or expired, Unauthenticated for an address outside of its networks.
     """
+    check_standing(key, at=at)
+    if key.cidrs and not _within(address, key.cidrs):
+        raise Unauthenticated("the token is not accepted from this address")
+
+
+def check_standing(key: Key, *, at: datetime) -> None:
+    """Return if the key may be used then, from wherever; raises KeyEnded for one that is revoked or expired."""
     if key.revoked_at is not None and key.revoked_at <= at:
         raise KeyEnded("the token was revoked")
     if key.expires_at is not None and key.expires_at <= at:
         raise KeyEnded("the token has expired")
-    if key.cidrs and not _within(address, key.cidrs):
-        raise Unauthenticated("the token is not accepted from this address")
 
 
 def _digest(secret: str) -> bytes:

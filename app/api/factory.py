@@ -21,7 +21,7 @@ from app.api.graphql.view import View
 from app.api.head import Heads
 from app.api.request_id import HEADER, RequestIds
 from app.api.services import Services
-from app.api.vendors import reports_v1, usage_event
+from app.api.vendors import client_usage_report, reports_v1, usage_event
 from app.domain.errors import GatewayError
 from app.observability.metrics import Measured
 
@@ -54,6 +54,7 @@ def create_app(services: Services) -> FastAPI:
     app.include_router(usage_event.router)
     app.include_router(evidence.router)
     app.router.routes += downloads.routes
+    app.include_router(client_usage_report.router)
     app.router.routes.append(Mount(STATIC_PATH, Bundle()))
     app.router.routes.append(Route("/", _welcome, include_in_schema=False))
     # The last one added is the outermost.

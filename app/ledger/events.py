@@ -69,7 +69,7 @@ _LONGEST: dict[str, int] = {
 }
 """Characters that each text may have."""
 
-RESERVED_PREFIXES = ("usage.", "export.", "key.", "entry.", "account.", "format.", "reject.", "checkpoint.")
+RESERVED_PREFIXES = ("usage.", "export.", "key.", "entry.", "account.", "format.", "reject.", "checkpoint.", "workbook.")
 _CATALOGUE_ACTIONS = frozenset(f"{kind}.updated" for kind in RecordKind)
 
 

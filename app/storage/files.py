@@ -64,6 +64,13 @@ class LocalFiles:
     async def delete(self, name: str) -> None:
         await _remove(self._path(name))
 
+    async def names(self, prefix: str) -> list[str]:
+        try:
+            found = await asyncio.to_thread(os.listdir, self.folder)
+        except OSError as error:
+            raise _unavailable(error) from error
+        return sorted(name for name in found if name.startswith(prefix) and _NAME.fullmatch(name))
+
     async def drafted(self, name: str, size: int) -> AsyncIterator[bytes]:
         aside = self._aside(name)
         if await asyncio.to_thread(aside.exists):
