@@ -84,6 +84,10 @@ class Transaction(Protocol):
         """Remove the named private texts of an entry and put `veil` in place of its own."""
         ...
 
+    async def total_anew(self) -> None:
+        """Make the totals that the engine keeps beside the ledger again from its entries."""
+        ...
+
     async def put_key(self, key: Key) -> None:
         """Make a key, or replace the one with its id."""
         ...
@@ -163,6 +167,10 @@ class Ledger(Protocol):
 
     async def groups(self, question: Groups) -> Grouped:
         """The totals asked for."""
+        ...
+
+    async def false_total(self, account_id: int) -> str | None:
+        """What is wrong, for people, with the totals that the engine keeps beside the account's ledger; None if nothing is."""
         ...
 
     async def records(self, question: Records) -> list[Record]:

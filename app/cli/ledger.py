@@ -21,8 +21,13 @@ from app.evidence.verification import kept_roots, roots_in, verify_ledger
 from app.evidence.verifier import NotProven, pinned
 from app.ledger import commands
 from app.ledger.chain import Verified
+from app.ports import Transaction
 
 app = typer.Typer(no_args_is_help=True)
+
+
+class FalseTotal(Exception):
+    """A total that is kept beside a ledger is not what its entries add up to."""
 
 
 @app.command("verify")
@@ -38,7 +43,7 @@ def verify(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Re-derive every entry's digests from what is stored, and compare them with the checkpoints that were signed.
+    """Re-derive every entry's digests and every kept total from what is stored, and compare with the signed checkpoints.
 
     Exit code 0: all of it holds. Exit code 1: the first sequence that does not is named. The chain alone shows accidents; only
     a checkpoint kept elsewhere shows someone who rewrote all of it.
@@ -60,11 +65,19 @@ def verify(
             transient=True,
         ) as progress:
             task = progress.add_task("", total=(await session.store.head(owner.id)).sequence)
-            return await verify_ledger(session.store, owner, roots, lambda done: progress.advance(task, done))
+            found = await verify_ledger(session.store, owner, roots, lambda done: progress.advance(task, done))
+        false = await session.store.false_total(owner.id)
+        if false is not None:
+            raise FalseTotal(false)
+        return found
 
     trust = ["chain", *(["checkpoint"] if checkpoint else []), *(["pinned key"] if key else [])]
     try:
         found = run(body)
+    except FalseTotal as error:
+        reason = f"the ledger holds, but not a total kept beside it: {error}; `gateway ledger total-anew` makes them again"
+        typer.echo(json.dumps({"ok": False, "sequence": None, "reason": reason}) if as_json else f"NOT VERIFIED: {reason}")
+        raise typer.Exit(1) from None
     except (Corrupt, NotProven) as error:
         sequence, reason = (error.sequence, error.reason) if isinstance(error, Corrupt) else (None, f"a checkpoint: {error}")
         if as_json:
@@ -96,6 +109,24 @@ def _text(given: str) -> str:
         return path.read_text(encoding="utf-8") if path.is_file() else given
     except (OSError, UnicodeDecodeError) as error:
         raise Unavailable(f"cannot read {path}") from error
+
+
+@app.command("total-anew")
+def total_anew(account: AccountOption, as_json: JsonOption = False) -> None:
+    """Make the totals that are kept beside a ledger again from its entries. Recording in the account waits meanwhile."""
+
+    async def body(session: Session) -> int:
+        owner = await session.account(account)
+
+        async def again(tx: Transaction) -> int:
+            head = await tx.lock()
+            await tx.total_anew()
+            return head.sequence
+
+        return await session.store.transact(owner.id, again)
+
+    entries = run(body)
+    typer.echo(json.dumps({"entries": entries}) if as_json else f"made the totals of {entries} entries anew")
 
 
 @app.command("erase")

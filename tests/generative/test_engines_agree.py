@@ -110,5 +110,6 @@ async def test_every_engine_does_and_answers_as_the_referee(engines: Engines, li
             patch.setattr(summaries, "MOST_APART", chance.choice([1, summaries.MOST_APART]))
             patch.setattr(summaries, "MOST_LOOKS", chance.choice([2, summaries.MOST_LOOKS]))
             assert await question.ask(engines.engine, account.id) == answer, question
+    assert await engines.engine.false_total(account.id) is None
     stream = engines.engine.stream(Rows(Scope(account.id, head.sequence), descending=False))
     assert (await verify(stream, genesis(name), head)).entries == len(entries)

@@ -64,6 +64,7 @@ async def test_a_database_goes_down_to_the_first_revision_and_up_again(
 
     again = await open_engine(engine, tmp_path)
     assert await told(again, account) == before
+    assert await again.false_total(account.id) is None  # what is made from the ledger was made again
     assert await again.exports(account.id, limit=10) == []  # what the revision held went with it
     [outcome] = await record(again, admin, [usage(id="e5")], rules=rules)
     assert outcome.entry is not None

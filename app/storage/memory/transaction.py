@@ -71,6 +71,9 @@ class MemoryTransaction:
         gone: dict[str, Any] = dict.fromkeys(names)
         draft.entries[sequence - 1] = replace(draft.entries[sequence - 1], veil=veil, **gone)
 
+    async def total_anew(self) -> None:
+        return None  # nothing is kept
+
     async def put_key(self, key: Key) -> None:
         if key.account_id != self._account_id:
             raise ValueError("a key of another account")

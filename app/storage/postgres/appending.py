@@ -106,6 +106,7 @@ class Appending:
             "account_id": account_id,
             "above": first.sequence - 1,
             "upto": last.sequence,
+            "reversed_upto": last.sequence,
             "recorded_from": first.recorded_at,
             "recorded_below": last.recorded_at + timedelta.resolution,
         }

@@ -110,6 +110,9 @@ class PostgresDialect:
     def day(self, moment: str) -> str:
         return f"(CAST({moment} AT TIME ZONE 'UTC' AS date) - DATE '1970-01-01')"
 
+    def month(self, moment: str) -> str:
+        return f"(CAST(date_trunc('month', {moment} AT TIME ZONE 'UTC') AS date) - DATE '1970-01-01')"
+
     def micros(self, moment: str) -> str:
         return f"CAST(EXTRACT(EPOCH FROM {moment}) * 1000000 AS bigint)"
 

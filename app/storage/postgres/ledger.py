@@ -32,6 +32,7 @@ from app.storage.sql.mapping import Mapping
 from app.storage.sql.occurrences import OccurrenceReads
 from app.storage.sql.reads import EVERYTHING, EntryRead
 from app.storage.sql.records import RecordReads, record_arguments, record_shape
+from app.storage.sql.rollup_checks import RollupChecks
 from app.storage.sql.summaries import Summaries
 from app.storage.sql.writes import Writes, nodes_asked
 
@@ -59,6 +60,7 @@ class PostgresLedger:
         self._records = RecordReads(dialect)
         self._summaries = Summaries(dialect, self)
         self._occurrences = OccurrenceReads(dialect)
+        self._checks = RollupChecks(dialect, self)
 
     async def head(self, account_id: int) -> Head:
         """Raises NotFound for an account that does not exist."""
@@ -146,7 +148,7 @@ class PostgresLedger:
         return grouped
 
     async def ask(self, statement: Statement, values: dict[str, Any]) -> list[Any]:
-        return await self._readers.fetch(statement, values)
+        return await self._readers.fetch(statement, {"recorded_from": FIRST, "recorded_below": LAST} | values)
 
     async def ask_entries(self, statement: Statement, values: dict[str, Any], as_of: int, period: Period) -> list[Any]:
         timeline = await self._timeline(values["account_id"], as_of)
@@ -155,8 +157,11 @@ class PostgresLedger:
             rows += await self._readers.fetch(statement, values | window.values())
         return rows
 
-    async def counted(self, question: Groups) -> list[Any]:
-        return await self._gathered(question, self._cells.parts(question))
+    async def counted(self, question: Groups, lead: str | None = None) -> list[Any]:
+        return await self._gathered(question, self._cells.parts(question, lead))
+
+    async def false_total(self, account_id: int) -> str | None:
+        return await self._checks.difference(account_id)
 
     async def occurrences(self, question: Occurrences) -> list[Entry]:
         asked = self._occurrences.asked(question)

@@ -13,6 +13,7 @@ from app.storage.sql.first_answers import FirstAnswerStatements
 from app.storage.sql.formats import FormatStatements
 from app.storage.sql.mapping import HEAD_COLUMNS, Mapping
 from app.storage.sql.rejects import RejectStatements
+from app.storage.sql.rollup_writes import RollupWrites
 from app.storage.sql.writes import Writes
 
 _BOUNDS = "recorded_at >= :recorded_from AND recorded_at < :recorded_below"
@@ -26,6 +27,7 @@ class Statements(Writes):
         super().__init__(dialect)
         self.exports = ExportStatements(dialect)
         self.answers = FirstAnswerStatements(dialect)
+        self.rollups = RollupWrites(dialect)
         self.formats = FormatStatements(dialect)
         self.rejects = RejectStatements(dialect)
         self.rejects_of = _compiled(

@@ -21,6 +21,7 @@ from app.storage.sql.first_answers import first_answer_of, first_answer_values
 from app.storage.sql.formats import format_of, format_values
 from app.storage.sql.projection import carried
 from app.storage.sql.rejects import reject_of, reject_values
+from app.storage.sql.rollup_writes import windows
 
 
 class PostgresTransaction:
@@ -88,6 +89,14 @@ class PostgresTransaction:
             statement = self._statements.erase_version(copies)
             await self._unit.fetch(statement, kind=version.kind.value, record_id=version.id, sequence=sequence)
             self._unit.blanked.add("catalogue")
+
+    async def total_anew(self) -> None:
+        await self._unit.reach()
+        head = await self._unit.lock()
+        for drop in self._statements.rollups.drop:
+            await self._unit.fetch(drop)
+        for values in windows(self._account_id, head.sequence):
+            await self._unit.fetch(self._statements.rollups.add_all, **values)
 
     async def put_key(self, key: Key) -> None:
         if key.account_id != self._account_id:

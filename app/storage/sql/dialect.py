@@ -126,6 +126,10 @@ class Dialect(Protocol):
         """SQL for the UTC day of an instant: whole days since 1970-01-01, also before."""
         ...
 
+    def month(self, moment: str) -> str:
+        """SQL for the first UTC day of the month of an instant."""
+        ...
+
     def micros(self, moment: str) -> str:
         """SQL for the whole microseconds since 1970-01-01T00:00:00Z of an instant."""
         ...

@@ -7,8 +7,8 @@ does not know it leaves to the ledger, which can answer everything.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 
 from app.domain.instant import EPOCH
@@ -21,6 +21,7 @@ from app.storage.sql.rollups import LINKED, ROLLUPS, Rollup
 MOST_CUT = 64
 """Days of which some bucket's edge makes two: each is asked of the ledger in a question of its own."""
 _DAY = timedelta(days=1)
+_MONTHS = (Granularity.MONTH, Granularity.QUARTER, Granularity.YEAR)
 _DIMENSIONS = frozenset(each.value for each in Dimension)
 _FOREVER = Filters()
 
@@ -40,12 +41,41 @@ class Plan:
     """The dimension whose customers' rows are read; None where the customers are named, or the days come first."""
     first: int | None = None
     end: int | None = None
+    months: Rollup | None = None
+    """The rollup that tells the whole months among the days, where there is one: they begin with the day `first_month`, and end
+    before `end_month`."""
+    first_month: int | None = None
+    end_month: int | None = None
     cut: tuple[int, ...] = ()
     edges: tuple[Period, ...] = ()
 
     def holds(self, day: int) -> bool:
         """Whether the rollup tells that day."""
         return (self.first is None or day >= self.first) and (self.end is None or day < self.end) and day not in self.cut
+
+    def tells_month(self, day: int) -> bool:
+        """Whether that day is within a month that is told as a whole."""
+        if self.months is None:
+            return False
+        return (self.first_month is None or day >= self.first_month) and (self.end_month is None or day < self.end_month)
+
+    def between(self, first: int, end: int) -> Plan:
+        """The same for the days from the first to before the second of these."""
+        if self.months is None:
+            return replace(self, first=first, end=end)
+        first_month = month_from(first) if self.first_month is None else max(month_from(first), self.first_month)
+        end_month = month_of(end) if self.end_month is None else min(month_of(end), self.end_month)
+        months = self.months if first_month < end_month else None
+        return replace(self, first=first, end=end, months=months, first_month=first_month, end_month=end_month)
+
+    def without_months(self, days: Iterable[int]) -> Plan:
+        """The same, but with the months from the first of these days on told by their days."""
+        first = min((month_of(day) for day in days), default=None)
+        if self.months is None or first is None or (self.end_month is not None and self.end_month <= first):
+            return self
+        if self.first_month is not None and first <= self.first_month:
+            return replace(self, months=None)
+        return replace(self, end_month=first)
 
 
 def day_of(moment: datetime) -> int:
@@ -61,6 +91,23 @@ def day_start(day: int) -> datetime:
 def day_period(day: int) -> Period:
     """All of it."""
     return Period(day_start(day), day_start(day + 1))
+
+
+def month_of(day: int) -> int:
+    """The first day of the month that holds a day."""
+    return day - day_start(day).day + 1
+
+
+def start_of(period: Period) -> datetime:
+    """The start of a closed period."""
+    assert period.start is not None
+    return period.start
+
+
+def end_of(period: Period) -> datetime:
+    """The end of a closed period."""
+    assert period.end is not None
+    return period.end
 
 
 def columns(question: Groups) -> tuple[str, ...]:
@@ -98,7 +145,38 @@ def plan(question: Groups) -> Plan:
         edges.append(Period(period.start, day_start(first)))
     if period.end is not None and end is not None and day_start(end) < period.end:
         edges.append(Period(day_start(end), period.end))
-    return Plan(f"{rollup.name} has all that is asked for", rollup, link, first, end, cut, tuple(edges))
+    found_plan = Plan(f"{rollup.name} has all that is asked for", rollup, link, first, end, cut=cut, edges=tuple(edges))
+    return found_plan if rollup.by_customer else _with_months(found_plan, by | named, question)
+
+
+def _with_months(days: Plan, needed: set[str], question: Groups) -> Plan:
+    """The plan with the months among its days told as a whole, where no bucket is shorter."""
+    months = next((each for each in ROLLUPS if each.months and needed <= set(each.dimensions)), None)
+    buckets = question.buckets
+    whole = buckets is None or (buckets.zone == "UTC" and buckets.granularity in _MONTHS)
+    if months is None or not whole:
+        return days
+    first = None if days.first is None else month_from(days.first)
+    end = None if days.end is None else month_of(days.end)
+    if first is not None and end is not None and first >= end:
+        return days
+    return replace(
+        days,
+        reason=f"{months.name} and {_of(days).name} have all that is asked for",
+        months=months,
+        first_month=first,
+        end_month=end,
+    )
+
+
+def month_from(day: int) -> int:
+    """The first day, that day or a later one, with which a month begins."""
+    return day if month_of(day) == day else month_of(month_of(day) + 31)
+
+
+def _of(days: Plan) -> Rollup:
+    assert days.rollup is not None
+    return days.rollup
 
 
 def _strange(filters: Filters) -> set[str]:
@@ -119,7 +197,7 @@ def _fitting(needed: set[str], named: set[str]) -> Iterator[tuple[Rollup, str | 
     One that holds customers by day would be read whole for one of them: others have a customer's days in one place.
     """
     for rollup in ROLLUPS:
-        if not needed <= set(rollup.dimensions):
+        if rollup.months or not needed <= set(rollup.dimensions):
             continue
         if not rollup.by_customer:
             if "customer_id" not in named:

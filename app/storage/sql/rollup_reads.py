@@ -5,33 +5,53 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Integer, bindparam, case, cast, func, literal_column, null, select, true
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Integer,
+    Select,
+    bindparam,
+    case,
+    cast,
+    func,
+    literal_column,
+    null,
+    select,
+    true,
+    union_all,
+)
 
 from app.domain.entry import Entry
 from app.question.groups import Groups
 from app.storage.sql.conditions import listed, repeated
 from app.storage.sql.dialect import Cut, Dialect, Statement, compile_statement
-from app.storage.sql.planner import Plan, columns, day_of
-from app.storage.sql.rollups import COUNTS, NOTHING
+from app.storage.sql.planner import Plan, columns, day_of, end_of, start_of
+from app.storage.sql.rollups import COUNTS, EXTREMES, NOTHING
 from app.storage.sql.tables import contract_customers, heads
 from app.storage.sql.writes import width
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A part of a rollup: its table, and the names of the parameters between which its days are; None is open."""
+
+    rollup: str
+    start: str | None
+    end: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class RollupShape:
     """What of a plan and a question decides the text of the statement."""
 
-    rollup: str
+    sources: tuple[Source, ...]
     customers: int
     """Customers whose rows are read; none where their rows are not in one place."""
     terms: tuple[tuple[str, int], ...]
     by: tuple[str, ...]
-    start: bool
-    end: bool
     without: int
     """Days that are left out."""
     apart: int
@@ -125,21 +145,21 @@ class RollupReads:
         first, end = plan.first, plan.end
         if cut is not None and first is not None and end is not None:
             # A day that is not whole in this part is one that an edge cuts, and left out in any case.
-            first, end = max(first, day_of(_known(cut.period.start))), min(end, day_of(_known(cut.period.end)))
+            first, end = max(first, day_of(start_of(cut.period))), min(end, day_of(end_of(cut.period)))
+            plan = plan.between(first, end)
         filters = question.filters
         values: dict[str, Any] = {"account_id": question.scope.account_id, "first": first, "end": end}
+        values |= {"first_month": plan.first_month, "end_month": plan.end_month}
         for name, terms in filters.terms():
             values |= repeated(name, terms)
         values |= repeated("without", plan.cut) | repeated("apart", apart) | repeated("customer", customers)
         if cut is not None:
             values |= cut.values
         shape = RollupShape(
-            plan.rollup.name,
+            _sources(plan, first, end),
             width(len(customers)),
             tuple((name, width(len(terms))) for name, terms in filters.terms()),
             columns(question),
-            first is not None,
-            end is not None,
             width(len(plan.cut)),
             width(len(apart)),
             cut is not None,
@@ -149,7 +169,8 @@ class RollupReads:
 
     def _compiled(self, shape: RollupShape) -> Statement:
         dialect = self._dialect
-        table = dialect.rollups[shape.rollup]
+        parts = [self._source(shape, source) for source in shape.sources]
+        table = (parts[0] if len(parts) == 1 else union_all(*parts)).subquery("rows")
         grouped: list[ColumnElement[Any]] = [table.c[name] for name in (*shape.by, "unit", "currency")]
         keys: list[ColumnElement[Any]] = [func.nullif(column, literal_column(f"'{NOTHING}'")) for column in grouped]
         if shape.by_bucket:
@@ -168,10 +189,16 @@ class RollupReads:
         counts = [cast(func.sum(table.c[name]), BigInteger) for name in COUNTS]
         values = [*counts, *extremes, *keys, *sums]
         labelled = [each.label("bucket" if shape.by_bucket and each is keys[0] else f"v{at}") for at, each in enumerate(values)]
-        found = select(*labelled).where(*self._conditions(shape)).group_by(*grouped).subquery("found")
+        found = select(*labelled).group_by(*grouped).subquery("found")
         end = select(heads.c.sequence).where(heads.c.account_id == bindparam("account_id")).subquery("head")
         # One statement, so that the rows and the head are of one state.
         return compile_statement(select(end.c.sequence, *found.c).select_from(end.outerjoin(found, true())), dialect)
+
+    def _source(self, shape: RollupShape, source: Source) -> Select[Any]:
+        table = self._dialect.rollups[source.rollup]
+        decimals = [name for decimal in ("quantity", "charge") for name in self._dialect.decimal_columns(decimal)]
+        names = (*shape.by, "unit", "currency", "day", *COUNTS, *EXTREMES, *decimals)
+        return select(*(table.c[name] for name in names)).where(*self._conditions(shape, source))
 
     def _linking(self, count: int) -> Statement:
         found = select(contract_customers.c.customer_id).distinct().limit(bindparam("most", type_=Integer))
@@ -182,23 +209,36 @@ class RollupReads:
         )
         return compile_statement(found, self._dialect)
 
-    def _conditions(self, shape: RollupShape) -> Iterator[ColumnElement[bool]]:
-        dialect = self._dialect
-        own = dialect.rollups[shape.rollup].c
+    def _conditions(self, shape: RollupShape, source: Source) -> Iterator[ColumnElement[bool]]:
+        own = self._dialect.rollups[source.rollup].c
         yield own.account_id == bindparam("account_id")
         if shape.customers:
             yield own.customer_id.in_(listed("customer", shape.customers))
         for name, count in shape.terms:
-            column, values = own[name], listed(name, count)
-            yield column == values[0] if count == 1 else column.in_(values)
-        if shape.start:
-            yield own.day >= bindparam("first", type_=Integer)
-        if shape.end:
-            yield own.day < bindparam("end", type_=Integer)
+            values = listed(name, count)
+            yield own[name] == values[0] if count == 1 else own[name].in_(values)
+        if source.start is not None:
+            yield own.day >= bindparam(source.start, type_=Integer)
+        if source.end is not None:
+            yield own.day < bindparam(source.end, type_=Integer)
         if shape.without:
-            yield dialect.unindexed(own.day).not_in(listed("without", shape.without))
+            yield self._dialect.unindexed(own.day).not_in(listed("without", shape.without))
 
 
-def _known(moment: datetime | None) -> datetime:
-    assert moment is not None
-    return moment
+def _sources(plan: Plan, first: int | None, end: int | None) -> tuple[Source, ...]:
+    """The parts of rollups for the days from `first` to before `end`: days, whole months, and days again."""
+    assert plan.rollup is not None
+    days = plan.rollup.name
+    start, stop = None if first is None else "first", None if end is None else "end"
+    if plan.months is None:
+        return (Source(days, start, stop),)
+    first_month, end_month = plan.first_month, plan.end_month
+    parts = []
+    if first_month is not None and first != first_month:
+        parts.append(Source(days, start, "first_month"))
+    parts.append(
+        Source(plan.months.name, None if first_month is None else "first_month", None if end_month is None else "end_month")
+    )
+    if end_month is not None and end != end_month:
+        parts.append(Source(days, "end_month", stop))
+    return tuple(parts)

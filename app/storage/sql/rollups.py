@@ -1,4 +1,4 @@
-"""The rollups: narrow tables with one row for each UTC day and combination of few dimensions, kept while entries are appended.
+"""The rollups: narrow tables with one row for each UTC day (or month) and few dimensions, kept while entries are appended.
 
 A row holds the signed totals of a day's usage entries that share the dimensions, the unit and the currency. All of it can be
 added, so late arrivals and corrections are entries like any other; only the first and the last use can not be taken back. They
@@ -35,6 +35,8 @@ class Rollup:
 
     name: str
     key: tuple[str, ...]
+    months: bool = False
+    """Whether a row is of a month: its `day` is the first one."""
 
     @property
     def dimensions(self) -> tuple[str, ...]:
@@ -53,13 +55,16 @@ class Rollup:
 
 
 ROLLUPS = (
+    Rollup("usage_days", ("day", "product_id")),
     Rollup("product_days", ("day", "product_id", "feature_code")),
     Rollup("customer_days", ("day", "customer_id")),
     Rollup("contract_days", ("customer_id", "day", "product_id", "license_id", "order_id", "subscription_id")),
     Rollup("feature_days", ("customer_id", "day", "license_id", "feature_code")),
+    Rollup("product_months", ("day", "product_id", "feature_code"), months=True),
+    Rollup("customer_months", ("day", "customer_id"), months=True),
 )
-"""Every rollup, the smallest first. A license, an order or a subscription mostly belongs to one customer and few products, so
-that naming all of them in one rollup makes few more rows than naming one."""
+"""Every rollup, those of days and those of months each with the smallest first. A license, an order or a subscription mostly
+belongs to one customer and few products, so that naming all of them in one rollup makes few more rows than naming one."""
 
 LINKED = ("license_id", "order_id", "subscription_id")
 """Dimensions whose customers are known, so that naming one finds its rows among a customer's: indexes by each of them took as

@@ -11,20 +11,23 @@ import logging
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from app.domain.entry import Entry, EntryKind
 from app.domain.instant import EPOCH, from_micros, to_micros
 from app.domain.period import Period
+from app.question.filters import Filters
 from app.question.groups import Groups
 from app.question.rows import Rows
 from app.question.scope import Scope
 from app.question.way import Way
+from app.storage.sql.conditions import OCCURRED_AT
 from app.storage.sql.dialect import Dialect, Statement
-from app.storage.sql.planner import Plan, day_of, day_period, plan
+from app.storage.sql.planner import Plan, day_of, day_period, day_start, end_of, month_from, month_of, plan, start_of
 from app.storage.sql.rollup_reads import RollupReads, Row
 from app.storage.sql.rollups import NOTHING
+from app.storage.sql.tables import INDEXED
 from app.storage.sql.uses import UseReads
 
 _LOG = logging.getLogger("gateway.storage")
@@ -37,8 +40,11 @@ MOST_APART = 16
 """Days that these entries may be about."""
 MOST_LOOKS = 256
 """First and last uses that may have to be looked up."""
+FEW = 500
+"""Entries of a group that an index by what it is of finds sooner than a walk through a day does."""
 _DAY = 86_400_000_000
 """Microseconds."""
+_EVERYTHING = Filters()
 _TRIES = 4
 """Times that a rollup is read while others are writing, before the ledger answers."""
 
@@ -54,8 +60,12 @@ class Ledger(Protocol):
         """The rows of a statement about entries with a sequence of at most `as_of` that occurred in the period."""
         ...
 
-    async def counted(self, question: Groups) -> list[Any]:
-        """The rows of cells that the entries asked for make."""
+    async def counted(self, question: Groups, lead: str | None = None) -> list[Any]:
+        """The rows of cells that the entries asked for make; `lead` names the index, where it is not the usual one."""
+        ...
+
+    async def extent(self, scope: Scope, filters: Filters) -> tuple[datetime, datetime] | None:
+        """See `app.ports.Ledger`."""
         ...
 
     async def rows(self, question: Rows) -> list[Entry]:
@@ -87,17 +97,19 @@ class Summaries:
                 reason = str(unfit)
             else:
                 for edge in planned.edges:
-                    cells += await self._ledger.counted(replace(question, filters=question.filters.within(edge)))
+                    asked = replace(question, filters=question.filters.within(edge))
+                    cells += await self._ledger.counted(asked, OCCURRED_AT)
                 _LOG.debug("totals by %s: %s", way.source, way.reason)
                 return cells, way
         _LOG.debug("totals by the ledger: %s", reason)
         return await self._ledger.counted(question), Way("ledger", reason)
 
     async def _rolled(self, question: Groups, planned: Plan) -> tuple[list[Any], Way]:
-        assert planned.rollup is not None
+        rollup = planned.rollup
+        assert rollup is not None
         customers = await self._customers(question, planned)
         if not customers and planned.link is not None:
-            return [], Way(planned.rollup.name, planned.reason)
+            return [], Way(rollup.name, planned.reason)
         apart: tuple[int, ...] = ()
         for _ in range(_TRIES):
             head, rows = await self._read(question, planned, customers, apart)
@@ -105,18 +117,22 @@ class Summaries:
             days = {day_of(each.occurred_at) for each in newer}
             if days <= set(apart):
                 break
+            # A month tells nothing of one of its days.
+            planned = planned.without_months(days)
             apart = tuple(sorted(days | set(apart)))
             if len(apart) > MOST_APART:
                 raise _Unfit(f"the entries after the sequence are about more than {MOST_APART} days")
         else:
             raise _Unfit("the ledger was written to each time that the rollup was read")
+        await self._weigh(question, planned, rows)
         touched: set[int] = set()
         if newer:
             rows, touched = self._without(rows, newer, question)
-        looks = _Looks(self._dialect, self._uses, self._ledger, question, apart)
+        looks = _Looks(self._dialect, self._uses, self._ledger, question, planned, apart)
         cells = [self._cell(row, *await looks.extremes(row, touched=at in touched)) for at, row in enumerate(rows)]
         days_told = None if planned.first is None or planned.end is None else planned.end - planned.first - len(planned.cut)
-        return cells, Way(planned.rollup.name, planned.reason, days_told, len(planned.edges), len(newer), looks.made)
+        name = rollup.name if planned.months is None else f"{planned.months.name} and {rollup.name}"
+        return cells, Way(name, planned.reason, days_told, len(planned.edges), len(newer), looks.made)
 
     async def _customers(self, question: Groups, planned: Plan) -> tuple[str, ...]:
         """The customers whose rows are to be read, where others than the named ones are: those known at the sequence at least."""
@@ -141,6 +157,18 @@ class Summaries:
         if len(heads) != 1:
             raise _Unfit("the ledger was written to between two parts of the question")
         return heads.pop(), rows
+
+    async def _weigh(self, question: Groups, planned: Plan, rows: Iterable[Row]) -> None:
+        """Return if the edges are worth reading: what is asked for may have fewer entries than an edge has of all."""
+        if not planned.edges or not any(name in INDEXED for name, _ in question.filters.terms()):
+            return
+        extent = await self._ledger.extent(question.scope, _EVERYTHING)
+        if extent is None:
+            return
+        edges = sum((end_of(each) - start_of(each) for each in planned.edges), timedelta())
+        of_all = question.scope.as_of * (edges / max(extent[1] - extent[0], edges))
+        if of_all > sum(row.entries for row in rows):
+            raise _Unfit("what is asked for has fewer entries than the edges of the period have of all")
 
     async def _newer(self, question: Groups, planned: Plan, customers: Sequence[str], head: int) -> list[Entry]:
         """The entries after the question's sequence that are in the rollup's rows already."""
@@ -182,11 +210,14 @@ class Summaries:
 class _Looks:
     """First and last uses for one question, in microseconds since 1970, looked up where they have to be."""
 
-    def __init__(self, dialect: Dialect, uses: UseReads, ledger: Ledger, question: Groups, apart: Sequence[int]) -> None:
+    def __init__(
+        self, dialect: Dialect, uses: UseReads, ledger: Ledger, question: Groups, planned: Plan, apart: Sequence[int]
+    ) -> None:
         self._dialect = dialect
         self._uses = uses
         self._ledger = ledger
         self._question = question
+        self._planned = planned
         self._apart = apart
         self.made = 0
 
@@ -212,7 +243,11 @@ class _Looks:
         """A use from a rollup: where it is not certain, nothing that stands lies beyond it, and something does in its day."""
         if twice is None or bool(twice & 1) is last:
             return None if twice is None else twice >> 1
-        return await self._look(row, day_of(from_micros(twice >> 1)), last=last)
+        instant = from_micros(twice >> 1)
+        day = day_of(instant)
+        first, end = (month_of(day), month_from(day + 1)) if self._planned.tells_month(day) else (day, day + 1)
+        beyond = Period(day_start(first), instant + timedelta.resolution) if last else Period(instant, day_start(end))
+        return await self._look(row, beyond, last=last)
 
     async def _nearer(self, row: Row, known: int | None, *, last: bool) -> int | None:
         """A use among the days apart that lies beyond the one that is known of the others."""
@@ -222,19 +257,18 @@ class _Looks:
                 continue
             if known is not None and (day < known // _DAY) is last:
                 break
-            found = await self._look(row, day, last=last)
+            found = await self._look(row, day_period(day), last=last)
             if found is not None:
                 return found
         return known
 
-    async def _look(self, row: Row, day: int, *, last: bool) -> int | None:
+    async def _look(self, row: Row, period: Period, *, last: bool) -> int | None:
         question = self._question
-        period = day_period(day)
         if self.made == MOST_LOOKS:
             raise _Unfit(f"reversals and newer entries leave more than {MOST_LOOKS} first and last uses uncertain")
         self.made += 1
         key = row.key[0 if question.buckets is None else 1 :]
-        statement, values = self._uses.look(question, key, period, last=last)
+        statement, values = self._uses.look(question, key, period, last=last, narrow=row.entries < FEW)
         rows = await self._ledger.ask_entries(statement, values, question.scope.as_of, period)
         found = [to_micros(self._dialect.moment(each[0])) for each in rows]
         return (max if last else min)(found, default=None)

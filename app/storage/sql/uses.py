@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import BigInteger, Text, and_, bindparam, literal_column, select
+from sqlalchemy import BigInteger, ColumnElement, Text, and_, bindparam, literal_column, select
 
 from app.domain.entry import EntryKind
 from app.domain.period import Period
 from app.question.groups import Groups
-from app.storage.sql.conditions import OCCURRED_AT, Shape, conditions, shape_of, values_of
+from app.storage.sql.conditions import NARROW, OCCURRED_AT, Shape, conditions, shape_of, values_of
 from app.storage.sql.dialect import Dialect, Statement, compile_statement
 from app.storage.sql.planner import columns as grouped_by
 from app.storage.sql.tables import reversals
@@ -25,6 +25,7 @@ class UseShape:
     filters: Shape
     columns: tuple[str, ...]
     last: bool
+    lead: str
 
 
 class UseReads:
@@ -35,18 +36,23 @@ class UseReads:
         self._statement = lru_cache(maxsize=256)(self._compiled)
 
     def look(
-        self, question: Groups, key: Sequence[str | None], period: Period, *, last: bool
+        self, question: Groups, key: Sequence[str | None], period: Period, *, last: bool, narrow: bool
     ) -> tuple[Statement, dict[str, Any]]:
         """The occurred_at of the first (or last) standing entry of a group in the period, in a row; no row where there is none.
 
-        `key` has the values of what is grouped by, then unit and currency.
+        `key` has the values of what is grouped by, then unit and currency. With `narrow`, an index by one of these, or of what is
+        filtered by, is preferred to a walk through the period.
         """
         filters = question.filters.within(period)
         columns = (*grouped_by(question), "unit", "currency")
         values: dict[str, Any] = {"account_id": question.scope.account_id, "above": 0, "upto": question.scope.as_of}
         values |= values_of(filters, self._dialect)
         values |= {f"key_{name}": value for name, value in zip(columns, key, strict=True)}
-        return self._statement(UseShape(shape_of(filters, (EntryKind.USAGE,)), columns, last)), values
+        named = {name for name, value in zip(columns, key, strict=True) if value is not None} | {
+            name for name, _ in filters.terms()
+        }
+        lead = next((name for name in NARROW if name in named), None) if narrow else None
+        return self._statement(UseShape(shape_of(filters, (EntryKind.USAGE,)), columns, last, lead or OCCURRED_AT)), values
 
     def _compiled(self, shape: UseShape) -> Statement:
         dialect = self._dialect
@@ -56,16 +62,18 @@ class UseReads:
             reversals.c.corrects == entries.c.sequence,
             reversals.c.sequence <= bindparam("upto", type_=BigInteger),
         )
-        order = entries.c.occurred_at
+        # Sorted where another index leads: few are found.
+        order = entries.c.occurred_at if shape.lead == OCCURRED_AT else dialect.unindexed(entries.c.occurred_at)
         found = (
             select(entries.c.occurred_at)
             .select_from(entries.outerjoin(reversals, taken_back))
-            .where(*conditions(dialect, shape.filters, OCCURRED_AT))
+            .where(*conditions(dialect, shape.filters, shape.lead))
             .where(entries.c.correction.is_distinct_from(literal_column("'reversal'")), reversals.c.corrects.is_(None))
             .order_by(order.desc() if shape.last else order)
             .limit(1)
         )
         for name in shape.columns:
-            own = dialect.unindexed(entries.c[name])
-            found = found.where(own.is_not_distinct_from(bindparam(f"key_{name}", type_=Text)))
+            value: ColumnElement[str] = bindparam(f"key_{name}", type_=Text)
+            own = entries.c[name]
+            found = found.where(own == value if name == shape.lead else dialect.unindexed(own).is_not_distinct_from(value))
         return compile_statement(found, dialect)

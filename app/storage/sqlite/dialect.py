@@ -111,6 +111,9 @@ class SqliteDialect:
         # Division cuts toward zero.
         return f"(({moment}) - (({moment}) % {_DAY} + {_DAY}) % {_DAY}) / {_DAY}"
 
+    def month(self, moment: str) -> str:
+        return f"CAST(strftime('%s', {self.day(moment)} * 86400, 'unixepoch', 'start of month') AS INTEGER) / 86400"
+
     def micros(self, moment: str) -> str:
         return moment
 

@@ -28,6 +28,7 @@ from app.storage.sql.mapping import Mapping
 from app.storage.sql.occurrences import OccurrenceReads
 from app.storage.sql.reads import EVERYTHING, EntryRead, Reads
 from app.storage.sql.records import RecordReads, record_arguments, record_shape
+from app.storage.sql.rollup_checks import RollupChecks
 from app.storage.sql.summaries import Summaries
 from app.storage.sql.writes import Writes, nodes_asked
 from app.storage.sqlite.dialect import SqliteDialect
@@ -54,6 +55,7 @@ class SqliteLedger:
         self._records = RecordReads(dialect)
         self._summaries = Summaries(dialect, self)
         self._occurrences = OccurrenceReads(dialect)
+        self._checks = RollupChecks(dialect, self)
 
     async def head(self, account_id: int) -> Head:
         """Raises NotFound for an account that does not exist."""
@@ -156,8 +158,11 @@ class SqliteLedger:
     async def ask_entries(self, statement: Statement, values: dict[str, Any], as_of: int, period: Period) -> list[Any]:
         return await self._readers.fetch(statement, values)
 
-    async def counted(self, question: Groups) -> list[Any]:
-        return await self._counted(self._cells.parts(question))
+    async def counted(self, question: Groups, lead: str | None = None) -> list[Any]:
+        return await self._counted(self._cells.parts(question, lead))
+
+    async def false_total(self, account_id: int) -> str | None:
+        return await self._checks.difference(account_id)
 
     async def occurrences(self, question: Occurrences) -> list[Entry]:
         asked = self._occurrences.asked(question)

@@ -70,7 +70,7 @@ class Pending:
     def __init__(self, mapping: Mapping, writes: Writes, rollups: RollupWrites) -> None:
         self._mapping = mapping
         self._writes = writes
-        self._rollups = rollups
+        self.rollups = rollups
         self._insertion = Insertion("entries", mapping.entry_columns)
         self.batch = Batch()
 
@@ -93,7 +93,7 @@ class Pending:
 
     def _roll_up(self, batch: Batch, connection: sqlite3.Connection) -> None:
         """Bring the rollups up to date. Reversals come first: what they take back within the batch never stood."""
-        rollups = self._rollups
+        rollups = self.rollups
         if batch.reversals:
             rows = [(each.account_id, each.corrects, each.sequence) for each in batch.reversals]
             connection.executemany(self._writes.add_reversal.sql, rows)
@@ -101,8 +101,9 @@ class Pending:
             for take in rollups.take:
                 connection.executemany(take.sql, map(take.bind, taken))
         for account_id, above, upto in batch.spans(self._mapping):
-            for add in rollups.add:
-                connection.execute(add.sql, add.bind({"account_id": account_id, "above": above, "upto": upto}))
+            values = {"account_id": account_id, "above": above, "upto": upto, "reversed_upto": upto}
+            for each in (*rollups.stage, *rollups.add):
+                connection.execute(each.sql, each.bind(values))
 
     def flush(self, connection: sqlite3.Connection) -> None:
         """Write what is pending."""

@@ -1,0 +1,256 @@
+"""Rollups say what the ledger says, whatever was recorded and taken back, and what is false in them is found and made anew."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from app.domain.account import Account, Permission
+from app.domain.period import Granularity, Period, cut
+from app.ledger.commands import Rules, amend, record, retract
+from app.ports import Store
+from app.question.filters import Filters
+from app.question.groups import Grouped, Groups
+from app.question.keys import Dimension
+from app.question.scope import Scope
+from app.storage.sql import planner, summaries
+from tests.conftest import DURABLE, Clock, caller, opened
+from tests.databases import DATABASES
+from tests.events import START, usage
+
+Run = Callable[[str], Awaitable[None]]
+MARCH = Period(datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 4, 1, tzinfo=UTC))
+pytestmark = pytest.mark.parametrize("engine", DURABLE)
+
+
+@pytest.fixture
+async def store(engine: str, tmp_path: Path) -> AsyncIterator[Store]:
+    """An empty store of each engine that keeps rollups."""
+    async with opened(engine, tmp_path) as empty:
+        yield empty
+
+
+@pytest.fixture
+def run(engine: str, tmp_path: Path, store: Store) -> Run:
+    """Runs SQL on the store's database behind its back."""
+
+    async def on_postgres(sql: str) -> None:
+        connection = await asyncpg.connect(DATABASES.lent[tmp_path])
+        await connection.execute(sql)
+        await connection.close()
+
+    async def on_sqlite(sql: str) -> None:
+        connection = sqlite3.connect(tmp_path / "ledger.db")
+        with connection:
+            connection.execute(sql)
+        connection.close()
+
+    return on_sqlite if engine == "sqlite" else on_postgres
+
+
+@pytest.fixture
+async def refs(store: Store, account: Account, rules: Rules) -> list[str]:
+    """Ten events an hour apart from the morning of 10 March, of two customers and one license."""
+    items = [
+        usage(
+            occurred_at=datetime(2026, 3, 10, 8 + at, tzinfo=UTC),
+            customer_id=f"c{at % 2}",
+            product_id="maps",
+            feature_code="tiles",
+            license_id="l1",
+            quantity=str(at + 1),
+        )
+        for at in range(10)
+    ]
+    outcomes = await record(store, caller(account, Permission.ADMIN), items, rules=rules)
+    return [each.entry.event_ref for each in outcomes if each.entry is not None]
+
+
+async def both(store: Store, question: Groups, monkeypatch: pytest.MonkeyPatch) -> Grouped:
+    """The answer, by whichever way, once the ledger alone has said the same."""
+    answer = await store.groups(question)
+    with monkeypatch.context() as patch:
+        patch.setattr(planner, "ROLLUPS", ())
+        assert await store.groups(question) == answer
+    return answer
+
+
+async def at_head(store: Store, account: Account) -> Scope:
+    """Everything that the account has recorded."""
+    return Scope(account.id, (await store.head(account.id)).sequence)
+
+
+def source(answer: Grouped) -> str:
+    """What told it."""
+    assert answer.way is not None
+    return answer.way.source
+
+
+async def test_each_question_takes_the_smallest_rollup_that_has_all_of_it(
+    store: Store, account: Account, refs: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scope = await at_head(store, account)
+    product, customer, feature, license_ = (
+        Dimension.PRODUCT, Dimension.CUSTOMER, Dimension.FEATURE, Dimension.LICENSE,
+    )  # fmt: skip
+    week = Period(datetime(2026, 3, 8, tzinfo=UTC), datetime(2026, 3, 15, tzinfo=UTC))
+    asked = {
+        Groups(scope): "product_months and usage_days",
+        Groups(scope, Filters(week)): "usage_days",
+        Groups(scope, Filters(week), (product, feature)): "product_days",
+        Groups(scope, Filters(MARCH), (feature,)): "product_months and product_days",
+        Groups(scope, Filters(week), (customer,)): "customer_days",
+        Groups(scope, Filters(MARCH), (customer,)): "customer_months and customer_days",
+        Groups(scope, Filters(week, customer_id=("c1",))): "contract_days",
+        Groups(scope, Filters(week, license_id=("l1",)), (product, customer)): "contract_days",
+        Groups(scope, Filters(week, license_id=("l1",)), (feature,)): "feature_days",
+        Groups(scope, Filters(license_id=("nobody's",))): "contract_days",
+        Groups(scope, Filters(week), (product,), cut(week, Granularity.DAY)): "usage_days",
+        Groups(scope, Filters(MARCH), (), cut(MARCH, Granularity.MONTH)): "product_months and usage_days",
+        Groups(scope, Filters(MARCH), (), cut(MARCH, Granularity.WEEK, "Europe/Berlin")): "usage_days",
+        Groups(scope, Filters(week), (), cut(week, Granularity.HOUR)): "ledger",
+        Groups(scope, Filters(week), (), cut(week, Granularity.DAY, "Asia/Tokyo")): "ledger",
+        Groups(scope, Filters(week), (license_,)): "ledger",
+        Groups(scope, Filters(week, product_id=("maps",)), (customer,)): "ledger",
+        Groups(scope, Filters(week, status_code=(200,))): "ledger",
+    }
+    told = {question: source(await both(store, question, monkeypatch)) for question in asked}
+    assert told == asked
+
+
+async def test_the_edges_of_a_period_are_told_by_the_ledger(
+    store: Store, account: Account, refs: list[str], rules: Rules, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    items = [usage(occurred_at=datetime(2026, 3, day, 12, tzinfo=UTC)) for day in (9, 11, 12)]
+    await record(store, caller(account, Permission.ADMIN), items, rules=rules)
+    period = Period(datetime(2026, 3, 9, 12, tzinfo=UTC), datetime(2026, 3, 12, 12, tzinfo=UTC))
+    answer = await both(store, Groups(await at_head(store, account), Filters(period)), monkeypatch)
+    assert answer.way is not None
+    assert (answer.total.events, answer.way.source, answer.way.days, answer.way.parts) == (12, "usage_days", 2, 2)
+
+
+async def test_a_question_behind_the_head_takes_off_what_is_newer(
+    store: Store, account: Account, refs: list[str], rules: Rules, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    then = await at_head(store, account)
+    admin = caller(account, Permission.ADMIN)
+    late = usage(occurred_at=datetime(2026, 3, 10, 7, tzinfo=UTC), customer_id="c0", product_id="maps", quantity="100")
+    other = usage(occurred_at=datetime(2026, 3, 11, 7, tzinfo=UTC), customer_id="c9", product_id="other", quantity="1")
+    await record(store, admin, [late, other], rules=rules)
+    await amend(store, admin, refs[9], {"quantity": "1000", "product_id": "moved"}, rules=rules, reason="typo")
+    question = Groups(then, Filters(MARCH), (Dimension.PRODUCT,))
+    answer = await both(store, question, monkeypatch)
+    [group] = answer.groups
+    assert (group.dimensions, group.events, str(group.quantities[0].quantity)) == (("maps",), 10, "55")
+    assert (group.first_use, group.last_use) == (datetime(2026, 3, 10, 8, tzinfo=UTC), datetime(2026, 3, 10, 17, tzinfo=UTC))
+    assert answer.way is not None
+    assert (answer.way.source, answer.way.newer) == ("usage_days", 4)
+    monkeypatch.setattr(summaries, "NEAR", 3)
+    assert source(await both(store, question, monkeypatch)) == "ledger"
+
+
+async def test_a_use_that_was_taken_back_is_looked_up(
+    store: Store, account: Account, refs: list[str], rules: Rules, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    admin = caller(account, Permission.ADMIN)
+    for ref in (refs[0], refs[9]):
+        await retract(store, admin, ref, rules=rules, reason="never happened")
+    for by, looked_up in (((), 2), ((Dimension.CUSTOMER,), 2), ((Dimension.PRODUCT, Dimension.FEATURE), 2)):
+        answer = await both(store, Groups(await at_head(store, account), Filters(MARCH), by), monkeypatch)
+        assert (answer.total.first_use, answer.total.last_use) == (
+            datetime(2026, 3, 10, 9, tzinfo=UTC),
+            datetime(2026, 3, 10, 16, tzinfo=UTC),
+        )
+        assert answer.way is not None
+        assert answer.way.looked_up == looked_up
+    for ref in refs[1:9]:
+        await retract(store, admin, ref, rules=rules, reason="never happened")
+    answer = await both(store, Groups(await at_head(store, account)), monkeypatch)
+    assert (answer.total.events, answer.total.first_use, answer.total.last_use) == (0, None, None)
+    assert answer.way is not None
+    assert answer.way.looked_up == 0  # nothing stands: there is nothing to look for
+    assert await store.false_total(account.id) is None
+
+
+async def test_an_amended_quantity_leaves_no_use_uncertain(
+    store: Store, account: Account, refs: list[str], rules: Rules, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for ref in (refs[0], refs[9]):
+        await amend(store, caller(account, Permission.ADMIN), ref, {"quantity": "7"}, rules=rules, reason="typo")
+    answer = await both(store, Groups(await at_head(store, account), Filters(MARCH), (Dimension.CUSTOMER,)), monkeypatch)
+    assert answer.way is not None
+    assert answer.way.looked_up == 0
+
+
+async def test_what_nobody_recorded_is_found_in_a_rollup_and_made_anew(
+    store: Store, account: Account, refs: list[str], rules: Rules, run: Run
+) -> None:
+    wrongs = {
+        "UPDATE usage_days SET events = events + 1": "usage_days differs on 2026-03-10 (product_id maps)",
+        "UPDATE product_months SET first_use = first_use + 2": (
+            "product_months differs on 2026-03-01 (product_id maps, feature_code tiles)"
+        ),
+        "DELETE FROM customer_days WHERE customer_id = 'c1'": "customer_days differs on 2026-03-10 (customer_id c1)",
+        "UPDATE customer_months SET customer_id = 'c2' WHERE customer_id = 'c1'": (
+            "customer_months differs on 2026-03-01 (customer_id c1)"
+        ),
+        "UPDATE contract_days SET day = day - 100 WHERE customer_id = 'c0'": (
+            "contract_days differs on 2026-03-10"
+            " (customer_id c0, product_id maps, license_id l1, order_id none, subscription_id none)"
+        ),
+        "UPDATE feature_days SET last_use = last_use - 3": (
+            "feature_days differs on 2026-03-10 (customer_id c0, license_id l1, feature_code tiles)"
+        ),
+        "DELETE FROM contract_customers": "contract_customers lacks the customer c0 of the license_id l1",
+    }
+    for sql, told in wrongs.items():
+        await run(sql)
+        assert await store.false_total(account.id) == told
+        await store.transact(account.id, lambda tx: tx.total_anew())
+        assert await store.false_total(account.id) is None
+
+
+async def test_what_is_made_anew_knows_what_was_taken_back_later(
+    store: Store, account: Account, refs: list[str], rules: Rules, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from app.storage.sql import rollup_writes
+
+    await retract(store, caller(account, Permission.ADMIN), refs[0], rules=rules, reason="never happened")
+    monkeypatch.setattr(rollup_writes, "WINDOW", 3)
+    await store.transact(account.id, lambda tx: tx.total_anew())
+    assert await store.false_total(account.id) is None
+    answer = await both(store, Groups(await at_head(store, account), Filters(MARCH)), monkeypatch)
+    assert answer.way is not None
+    assert (answer.total.first_use, answer.way.looked_up) == (datetime(2026, 3, 10, 9, tzinfo=UTC), 0)
+
+
+async def test_questions_are_exact_while_others_record(
+    store: Store, account: Account, rules: Rules, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    admin = caller(account, Permission.ADMIN)
+
+    async def recording() -> None:
+        for batch in range(30):
+            items = [usage(occurred_at=START - timedelta(hours=batch * at), product_id=f"p{at}", quantity="1") for at in range(4)]
+            await record(store, admin, items, rules=rules)
+
+    async def asking() -> list[tuple[int, int]]:
+        found = []
+        while not task.done():
+            head = await store.head(account.id)
+            answer = await store.groups(Groups(Scope(account.id, head.sequence), by=(Dimension.PRODUCT,)))
+            found.append((head.sequence, answer.total.events))
+        return found
+
+    task = asyncio.create_task(recording())
+    told = await asking()
+    await task
+    assert told
+    assert all(sequence == events for sequence, events in told)
+    assert await store.false_total(account.id) is None
