@@ -41,6 +41,8 @@ class Document:
     """When the entry at `as_of` was recorded; None for an empty ledger."""
     keys: tuple[str, ...] = ()
     layout: Layout = Layout()
+    account: str = ""
+    """The account's name, for formats that state it."""
 
 
 class Writer(Protocol):
@@ -79,6 +81,8 @@ class Format:
     """Names of the options that it takes; see `app.exports.options`."""
     most_rows: int | None = None
     """More rows than these are refused."""
+    named: bool = False
+    """Whether it states the account's name."""
 
 
 def expanded_column(section: Section) -> bool:

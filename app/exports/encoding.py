@@ -11,8 +11,10 @@ import hashlib
 from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
+from app.domain.account import Account
+from app.domain.errors import InvalidEvent
 from app.domain.export import Mark
 from app.exports.digest import SUBTREE_ROWS, Tree, stated
 from app.exports.document import Document, Writer, expanded_column
@@ -29,6 +31,39 @@ class TooManyRows(Exception):
     """There are more rows than were to be made."""
 
 
+class Source(Ledger, Protocol):
+    """What a file is made from: a ledger, and the name of the account whose it is."""
+
+    async def account(self, account_id: int) -> Account | None:
+        """The account with that id."""
+        ...
+
+
+async def require_fit(ledger: Ledger, wanted: Order, opened: Opened) -> None:
+    """Raise InvalidEvent where there are more rows than the format takes: found out before a file is begun."""
+    if wanted.format.most_rows is None:
+        return
+    known = await wanted.count(ledger, opened)
+    if known is not None:
+        _require_fit(wanted, known)
+        return
+    count = 0
+    async with aclosing(cast(AsyncGenerator[Any, None], wanted.parts(ledger, opened))) as parts:
+        async for _, batch in cast(Parts, parts):
+            count += len(batch)
+            _require_fit(wanted, count)
+
+
+def _require_fit(wanted: Order, count: int) -> None:
+    most = wanted.format.most_rows
+    if most is not None and count > most:
+        raise InvalidEvent(
+            "format",
+            f"{wanted.format.name} is for reading, and takes at most {most:,} rows; here are more: csv, jsonl, json and xlsx"
+            " take any number, and a shorter period or filters leave fewer",
+        )
+
+
 class Encoding:
     """One file while it is being made. Its digests and counts are whole once `chunks` has ended.
 
@@ -36,7 +71,7 @@ class Encoding:
     """
 
     def __init__(
-        self, ledger: Ledger, wanted: Order, opened: Opened, *, most_rows: int | None = None, mark: Mark | None = None
+        self, ledger: Source, wanted: Order, opened: Opened, *, most_rows: int | None = None, mark: Mark | None = None
     ) -> None:
         self.tree = Tree() if mark is None else Tree(mark.subtrees)
         self.sections: dict[str, int] = {} if mark is None else dict(mark.sections)
@@ -93,6 +128,9 @@ class Encoding:
                 async with aclosing(self._parts()) as parts:
                     self._keys = await keys_of(parts)
             document = replace(document, keys=self._keys)
+        if self._wanted.format.named:
+            account = await self._ledger.account(self._opened.scope.account_id)
+            document = replace(document, account="" if account is None else account.name)
         writer = self._writer(document)
 
         def encode(section: Section, rows: Sequence[Any]) -> bytes:
@@ -165,6 +203,7 @@ class Encoding:
                 count += len(batch)
                 if self._most_rows is not None and count > self._most_rows:
                     raise TooManyRows
+                _require_fit(self._wanted, count)
                 yield section, batch
 
     def _ending(self, chunks: Iterable[bytes]) -> Iterator[bytes]:

@@ -11,7 +11,7 @@ import structlog
 from app.domain.account import Permission, Principal
 from app.domain.errors import GatewayError, InvalidQuery
 from app.domain.export import UNFINISHED, Export, new_export_id
-from app.exports.encoding import TooManyRows
+from app.exports.encoding import TooManyRows, require_fit
 from app.exports.formats import DEFAULT
 from app.exports.making import Made, Progress, keep, make
 from app.exports.order import Order, of_filters, order
@@ -68,6 +68,10 @@ async def create(
         opened = await open_ledger(store, principal, as_of, permission=Permission.REPORT_EXPORT)
     except InvalidQuery as error:
         raise of_filters(InvalidQuery("as_of", error.reason)) from None
+    try:
+        await require_fit(store, wanted, opened)
+    except InvalidQuery as error:
+        raise of_filters(error) from None
     made = await _made_in_time(store, files, wanted, opened, patience, progress)
     try:
         export = await _record(store, principal, wanted, opened, rules, beside)

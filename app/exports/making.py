@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 
 from app.domain.errors import NotFound
 from app.domain.export import UNFINISHED, Export, ExportStatus, Mark
+from app.exports.encoding import Source
 from app.exports.leases import Lease, Lost
 from app.exports.order import Order
 from app.exports.resuming import Begun, begin, erased_since, go_on
@@ -55,7 +56,7 @@ class Marking:
 
 
 async def make(
-    ledger: Ledger,
+    ledger: Source,
     files: Files,
     wanted: Order,
     opened: Opened,
@@ -92,7 +93,7 @@ async def make(
     return Made(draft, tree.rows, encoding.sections, *digests, encoding.size, begun.head)
 
 
-async def _gone_on(ledger: Ledger, files: Files, wanted: Order, opened: Opened, marking: Marking, last: Mark) -> Begun | None:
+async def _gone_on(ledger: Source, files: Files, wanted: Order, opened: Opened, marking: Marking, last: Mark) -> Begun | None:
     """A copy of what was done, marked as our own; None where it has to be begun anew. The other's draft is gone then."""
     begun = await go_on(ledger, files, wanted, opened, last)
     try:

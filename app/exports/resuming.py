@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from app.domain.entry import EntryKind
 from app.domain.export import Mark
-from app.exports.encoding import Encoding
+from app.exports.encoding import Encoding, Source
 from app.exports.order import Order
 from app.ledger.erasure import ERASED
 from app.ports import Draft, Files, Ledger
@@ -33,13 +33,13 @@ class Begun:
         return self.encoding.mark(self.draft.name, self.head)
 
 
-async def begin(ledger: Ledger, files: Files, wanted: Order, opened: Opened, *, most_rows: int | None = None) -> Begun:
+async def begin(ledger: Source, files: Files, wanted: Order, opened: Opened, *, most_rows: int | None = None) -> Begun:
     """A file with nothing in it yet. Raises Unavailable."""
     head = await ledger.head(opened.scope.account_id)
     return Begun(Encoding(ledger, wanted, opened, most_rows=most_rows), await files.create(), head.sequence)
 
 
-async def go_on(ledger: Ledger, files: Files, wanted: Order, opened: Opened, mark: Mark) -> Begun | None:
+async def go_on(ledger: Source, files: Files, wanted: Order, opened: Opened, mark: Mark) -> Begun | None:
     """A file with all that the mark stands for. Raises Unavailable.
 
     None where it has to be begun anew: what was written is no longer there as it was, or some of it may have been erased since.

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from app.exports.document import Format
-from app.exports.formats import csv, json, jsonl, xlsx
+from app.exports.formats import csv, json, jsonl, pdf, xlsx
 
-FORMATS: tuple[Format, ...] = (json.FORMAT, jsonl.FORMAT, csv.FORMAT, xlsx.FORMAT)
+FORMATS: tuple[Format, ...] = (json.FORMAT, jsonl.FORMAT, csv.FORMAT, xlsx.FORMAT, pdf.FORMAT)
 DEFAULT = json.FORMAT
 
 
