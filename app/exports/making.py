@@ -20,7 +20,7 @@ from app.exports.order import Order
 from app.exports.resuming import Begun, begin, erased_since, go_on
 from app.ledger.commands import Rules
 from app.ledger.erasure import ERASED
-from app.ports import Draft, Files, Ledger, Store, Transaction
+from app.ports import Draft, Files, Store, Transaction
 from app.reports.report import Opened
 
 Progress = Callable[[int], Awaitable[None]]
