@@ -10,7 +10,7 @@ import typer
 from app.cli.keys import AccountOption, JsonOption
 from app.cli.rejects import reject_facts
 from app.cli.session import Session, run
-from app.explanation import Explanation, why
+from app.explanation.why import Explanation, why
 
 
 def why_command(

@@ -67,16 +67,21 @@ async def find(store: Store, account_id: int, ref: str) -> Format:
     """The format that a name or a ref (`name@3`) means for that account, ready to be used. Raises NotFound."""
     if ref in NAMES:
         return named(ref)
-    kept = await _kept(store, account_id, ref)
-    return ready(kept.document, kept.ref)
+    found = await kept(store, account_id, ref)
+    return ready(found.document, found.ref)
 
 
 async def document(store: Store, account_id: int, ref: str) -> dict[str, Any]:
     """The document behind a name or a ref. Raises NotFound."""
     if ref in NAMES:
         return document_of(ref)
-    found: dict[str, Any] = json.loads((await _kept(store, account_id, ref)).document)
-    return found
+    return read(await kept(store, account_id, ref))
+
+
+def read(version: FormatVersion) -> dict[str, Any]:
+    """The document of a version."""
+    document: dict[str, Any] = json.loads(version.document)
+    return document
 
 
 async def versions(store: Store, principal: Principal, name: str | None = None) -> list[FormatVersion]:
@@ -91,17 +96,18 @@ def ready(document: str, ref: str) -> Format:
     return load(json.loads(document), ref=ref)
 
 
-async def _kept(store: Store, account_id: int, ref: str) -> FormatVersion:
+async def kept(store: Store, account_id: int, ref: str) -> FormatVersion:
+    """The version that a name (its newest) or a ref means for that account. Raises NotFound."""
     name, at, number = ref.partition("@")
-    kept = None
+    found = None
     if is_name(name):
         if not at:
-            kept = await store.format_version(account_id, name)
+            found = await store.format_version(account_id, name)
         elif number.isascii() and number.isdigit() and len(number) <= _LONGEST_VERSION:
-            kept = await store.format_version(account_id, name, int(number))
-    if kept is None:
+            found = await store.format_version(account_id, name, int(number))
+    if found is None:
         raise NotFound(f"no format {ref[:80]}; beside the account's own there are {', '.join(NAMES)}")
-    return kept
+    return found
 
 
 def _canonical(document: Mapping[str, Any]) -> str:

@@ -35,6 +35,8 @@ class Replayed:
 
     counts: Counter[str] = field(default_factory=Counter)
     left_first: list[Reject] = field(default_factory=list)
+    more: bool = False
+    """Whether there are more to try than were asked to be tried."""
 
     def told(self) -> dict[str, int]:
         """How many ended how: every status is present."""
@@ -49,12 +51,13 @@ async def replay(
     filters: RejectFilters | None = None,
     ids: Sequence[str] | None = None,
     format_ref: str | None = None,
+    most: int | None = None,
 ) -> Replayed:
     """Try the open rejects again, oldest first: all that the filters name, or those with the `ids`. Needs `usage:write`.
 
     Each is read by `format_ref`, or else by the newest version of the format that it came by. It is recorded once, however many
-    replay at the same time; what is still refused stays, with the reason of today. Raises NotFound for an id or a format
-    that is not there.
+    replay at the same time; what is still refused stays, with the reason of today. After `most` of them it ends. Raises
+    NotFound for an id or a format that is not there.
     """
     principal.require(Permission.USAGE_WRITE)
     account_id = principal.account.id
@@ -64,11 +67,17 @@ async def replay(
         pages = _all(store, account_id, replace(filters or RejectFilters(), status=OPEN))
     else:
         pages = _named(store, account_id, sorted({_number(each, account_id) for each in ids}))
+    tried = 0
     async for page in pages:
+        if most is not None and tried + len(page) > most:
+            done.more, page = True, page[: most - tried]
+        tried += len(page)
         for _, group in groupby(page, key=lambda each: (each.format, each.source, each.kind)):
             some = list(group)
             read_by = chosen or await own_formats.find(store, account_id, some[0].format.partition("@")[0])
             await _replay(store, principal, some, read_by, rules, done)
+        if done.more:
+            break
     return done
 
 

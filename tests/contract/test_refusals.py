@@ -102,7 +102,22 @@ EVIDENCE = {
     "inclusionProof": Case('{ inclusionProof(ids: ["act_1_1"]) { checkpoint { sequence } } }', Permission.REPORT_READ),
     "consistencyProof": Case("{ consistencyProof(older: { sequence: 0 }) { path } }", Permission.REPORT_READ),
 }
-ASKED = EVIDENCE | READS | REPORTS | CATALOGUE | EXPORTS
+INTAKE = {
+    "formats": Case("{ formats { ref } }", Permission.USAGE_WRITE),
+    "format": Case('{ format(ref: "focus") { ref } }', Permission.USAGE_WRITE),
+    "tryFormat": Case('{ tryFormat(format: { ref: "default" }, samples: "{}") { status } }', Permission.USAGE_WRITE),
+    "rejects": Case("{ rejects { totalCount edges { node { id } } } }", Permission.USAGE_WRITE),
+    "why": Case('{ why(id: "e1") { verdict } }', Permission.USAGE_WRITE),
+}
+WRITES |= {
+    "saveFormat": Case(
+        'mutation { saveFormat(input: { document: { version: 1, name: "m", fields: {} } }) { errors { code } } }',
+        Permission.ADMIN,
+    ),
+    "replayRejects": Case("mutation { replayRejects(input: {}) { inserted errors { code } } }", Permission.USAGE_WRITE),
+    "dropRejects": Case("mutation { dropRejects(input: { ids: [] }) { ids errors { code } } }", Permission.ADMIN),
+}
+ASKED = INTAKE | EVIDENCE | READS | REPORTS | CATALOGUE | EXPORTS
 DOORS = ASKED | WRITES
 SCOPED = {name: case for name, case in DOORS.items() if case.scope is not None}
 

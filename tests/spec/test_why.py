@@ -10,7 +10,7 @@ import pytest
 from app.domain.account import Account, Permission, Principal
 from app.domain.catalogue import RecordKind
 from app.domain.errors import NotFound, ScopeDenied
-from app.explanation import Counted, Explanation, Verdict, why
+from app.explanation.why import Counted, Explanation, Verdict, why
 from app.exports.freeze import create
 from app.ledger import own_formats
 from app.ledger.catalogue import upsert

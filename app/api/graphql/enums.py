@@ -14,8 +14,11 @@ from app.domain.account import Permission
 from app.domain.entry import PRIVATE_FIELDS, Correction, EntryKind
 from app.domain.export import ExportStatus
 from app.domain.period import Granularity
+from app.domain.reject import RejectStatus
 from app.evidence.drift import ChangeKind
+from app.explanation.why import Verdict
 from app.exports.formats import FORMATS
+from app.ledger.intake import Kind
 from app.ledger.outcome import Status
 from app.question.groups import Dimension, Measure
 from app.reports.catalog import REPORTS
@@ -119,6 +122,42 @@ _describe(
         "DUPLICATE": "The same content was recorded before under the same sender's id; that entry is given back.",
         "CONFLICT": "Other content was recorded before under the same sender's id; nothing was recorded now.",
         "REJECTED": "It cannot be recorded; the errors say why.",
+    },
+)
+_describe(
+    RejectStatus,
+    "RejectStatus",
+    "What became of something that was not recorded when it was sent.",
+    {
+        "REJECTED": "It cannot be recorded as it is; it is open, and can be replayed.",
+        "CONFLICT": "Other content was recorded under the same sender's id; it is open, and can be replayed.",
+        "DUPLICATE": "The same was recorded under the same sender's id: that it came again is noted.",
+        "RECORDED": "It was rejected first, and recorded when it was replayed.",
+        "DROPPED": "It was taken away for good, or its time was over.",
+    },
+)
+_describe(
+    Verdict,
+    "Verdict",
+    "What became of something that was sent.",
+    {
+        "ACCEPTED": "It stands in the ledger.",
+        "RETRACTED": "It was accepted, and taken back later: it is counted, and its reversal is too.",
+        "DUPLICATE": "It came again: the same stood in the ledger already.",
+        "CONFLICT": "Something else stands in the ledger under its id.",
+        "REJECTED": "It cannot be recorded as it is.",
+        "DROPPED": "It was rejected, and taken away for good.",
+    },
+)
+_describe(
+    Kind,
+    "InputKind",
+    "How what senders send is written.",
+    {
+        "CSV": "CSV (RFC 4180) with a header row.",
+        "JSONL": "JSON Lines: an object in each line.",
+        "JSON": "One JSON text: an array of objects, or one object.",
+        "ACCESS_LOG": "A web server's log in the combined format.",
     },
 )
 _describe(

@@ -14,6 +14,64 @@ query WhoAmI {
   }
 }
 """
+WHY = """\
+# Why does this event count, or why not? Asked by the sender's own id, an event's ref, an entry's id or a
+# reject's: accepted, duplicate, conflict or rejected, with the reason, and the reports in which it counts.
+query Why($id: ID!) {
+  why(id: $id) {
+    verdict
+    told
+    entry { eventRef recordedAt customerId quantity unit }
+    standing { id version }
+    reject { id status field reason payload }
+    countedIn { report subject value }
+    exportIds
+  }
+}
+"""
+REJECTS = """\
+# What was sent and not recorded, kept with its payload and the reason. Mend the format, then replay.
+query Rejects {
+  rejects(first: 20, filters: { status: [REJECTED, CONFLICT] }) {
+    totalCount
+    edges { node { id status format senderId field reason times lastAt payload } }
+  }
+}
+"""
+FORMATS = """\
+# Formats say where in a payload each field of an event stands. Some ship; show one and change it to your own.
+query Formats {
+  formats { name ref version description createdAt }
+  format(ref: "access-log") { document }
+}
+"""
+TRY_FORMAT = """\
+# What would become of these samples? Nothing is recorded. "compute" calculates exactly: decimals are texts.
+query TryFormat($samples: String!) {
+  tryFormat(
+    format: {
+      document: {
+        version: 1
+        name: "meter"
+        fields: {
+          id: { path: "id" }
+          occurred_at: { path: "at", layout: ["unix", "rfc3339"], required: true }
+          customer_id: { path: "customer.id || tenant", none: ["-"] }
+          quantity: { compute: "over(bytes, 1000000)" }
+          unit: { constant: "MB" }
+        }
+        additional: ["region"]
+      }
+    }
+    samples: $samples
+  ) {
+    line
+    status
+    event
+    errors { code field message }
+  }
+}
+"""
 LEDGER = """\
 # Row by row what was used, what was recorded last first. Reversals and replacements are rows of their own,
 # so the rows always add up to the totals of a summary.

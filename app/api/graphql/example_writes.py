@@ -49,6 +49,53 @@ mutation RecordUsageEvents($occurredAt: DateTime!) {
   }
 }
 """
+SAVE_FORMAT = """\
+# Save a format of your own: a version that never changes. Saving the same again makes no other.
+# Then send payloads as they are: POST /api/v1/usage-events?format=explorer-meter
+mutation SaveFormat {
+  saveFormat(
+    input: {
+      document: {
+        version: 1
+        name: "explorer-meter"
+        fields: {
+          id: { path: "id" }
+          occurred_at: { path: "at", required: true }
+          quantity: { path: "n" }
+          charge: { compute: "times(n, '0.002')" }
+          currency: { constant: "EUR" }
+        }
+      }
+    }
+  ) {
+    format { ref description digest }
+    errors { code field message }
+  }
+}
+"""
+REPLAY = """\
+# Try again what was refused, once its format or what it is about was mended. Nothing is counted twice.
+mutation ReplayRejects {
+  replayRejects(input: {}) {
+    inserted
+    duplicate
+    conflict
+    rejected
+    left { id field reason }
+    more
+    errors { code field message }
+  }
+}
+"""
+DROP = """\
+# Take rejects away for good, payload and reason, as a privacy request asks. Put ids of rejects in.
+mutation DropRejects($ids: [ID!]!) {
+  dropRejects(input: { ids: $ids }) {
+    ids
+    errors { code field message }
+  }
+}
+"""
 ACTIVITY = """\
 # Record something that happened in the life of a license.
 mutation RecordActivity($occurredAt: DateTime!) {

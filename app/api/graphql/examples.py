@@ -10,6 +10,11 @@ from app.api.graphql import example_writes as writes
 from app.api.graphql.ide import Tab
 from app.domain.instant import format_instant
 
+SAMPLES = """\
+{{"id": "a", "at": {at}, "tenant": "t1", "bytes": 1500000, "region": "eu"}}
+{{"id": "b", "at": "soon", "customer": {{"id": "c1"}}, "bytes": 7}}
+"""
+
 
 def tabs(now: datetime, refs: Sequence[str] = ()) -> list[Tab]:
     """The examples with variables that suit `now`; the first two of `refs` are the events that are corrected."""
@@ -37,6 +42,13 @@ def tabs(now: datetime, refs: Sequence[str] = ()) -> list[Tab]:
         Tab(query=writes.SHARE_AND_END, variables={"unfinished": "rptx_…", "ready": "rptx_…"}),
         Tab(query=writes.RECORD, variables={"id": f"explorer-{now:%Y%m%d%H%M%S%f}"} | hour_ago),
         Tab(query=writes.BATCH, variables=hour_ago),
+        Tab(query=reads.REJECTS),
+        Tab(query=reads.WHY, variables={"id": amended}),
+        Tab(query=reads.FORMATS),
+        Tab(query=reads.TRY_FORMAT, variables={"samples": SAMPLES.format(at=int(now.timestamp()) - 3600)}),
+        Tab(query=writes.SAVE_FORMAT),
+        Tab(query=writes.REPLAY),
+        Tab(query=writes.DROP, variables={"ids": []}),
         Tab(query=writes.ACTIVITY, variables=hour_ago),
         Tab(query=writes.AMEND, variables={"id": amended}),
         Tab(query=writes.RETRACT, variables={"id": retracted}),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import strawberry
 
-from app.api.graphql import exports, records
+from app.api.graphql import exports, records, rejects
 from app.api.graphql.context import Context, Info
 from app.api.graphql.links import links_of
 from app.api.graphql.node import Node, known_by
@@ -109,7 +109,14 @@ async def _key(context: Context, ids: Iterable[str]) -> Mapping[str, Any]:
     return {own: await key_node(context)} if own in ids else {}
 
 
-LOADERS: dict[str, Loader] = {"act": _entries, "acc": _account, "key": _key, **records.LOADERS, **exports.LOADERS}
+LOADERS: dict[str, Loader] = {
+    "act": _entries,
+    "acc": _account,
+    "key": _key,
+    **records.LOADERS,
+    **exports.LOADERS,
+    **rejects.LOADERS,
+}
 """By the prefix of the id. A further kind of node is one more line here."""
 
 

@@ -35,6 +35,9 @@ class RecordOutcome(Payload):
     entry: Entry | None = strawberry.field(
         description="The entry that stands for it: the new one, or the one recorded before; null where it was rejected."
     )
+    reject_id: strawberry.ID | None = strawberry.field(
+        description="Under which id it is kept that it was not recorded, to be asked and replayed; null where it was."
+    )
 
 
 @strawberry.type(description="What became of a batch. What can be recorded is recorded, whatever becomes of the rest.")
@@ -91,7 +94,8 @@ def outcome_of(outcome: Outcome) -> RecordOutcome:
         reason = told(InvalidEvent(outcome.field or "", outcome.reason or ""))
         code = EventConflict.code if outcome.status is Status.CONFLICT else InvalidEvent.code
         errors.append(InputError(code=ErrorCode(code), message=reason, field=field_name(outcome.field or "") or None))
-    return RecordOutcome(status=outcome.status, entry=outcome.entry, errors=errors)
+    reject_id = None if outcome.reject is None else strawberry.ID(outcome.reject)
+    return RecordOutcome(status=outcome.status, entry=outcome.entry, reject_id=reject_id, errors=errors)
 
 
 def _input_error(error: GatewayError, inside: str, outside: frozenset[str]) -> InputError:

@@ -25,8 +25,10 @@ from app.api.graphql.drift import drift_of_export
 from app.api.graphql.enums import FeedOrder
 from app.api.graphql.estimate import estimate
 from app.api.graphql.evidence import checkpoint_at, consistency_proof, inclusion_proof, kept_checkpoints, signing_keys
+from app.api.graphql.explaining import explained
 from app.api.graphql.exports import export_by_id, newest_exports
 from app.api.graphql.feeds import EntryConnection, page_of
+from app.api.graphql.formats import format_named, formats, tried_format
 from app.api.graphql.inputs import (
     AsOfInput,
     UsageFilters,
@@ -39,6 +41,7 @@ from app.api.graphql.inputs import (
 )
 from app.api.graphql.node import Node
 from app.api.graphql.nodes import MOST_NODES, Account, ApiKey, account_node, key_node, load
+from app.api.graphql.rejects import newest_rejects
 from app.api.graphql.scopes import Needs
 from app.api.graphql.shapes import resolver
 from app.api.graphql.summary import UsageSummary
@@ -151,6 +154,12 @@ class Query:
     inclusion_proof = inclusion_proof
     consistency_proof = consistency_proof
     estimate = estimate
+
+    formats = formats
+    format = format_named
+    try_format = tried_format
+    rejects = newest_rejects
+    why = explained
 
     export = export_by_id
     exports = newest_exports

@@ -10,7 +10,9 @@ import strawberry
 from app.api.graphql.context import Info
 from app.api.graphql.ending import cancel_export, delete_export
 from app.api.graphql.enums import ErrorCode, PrivateText
+from app.api.graphql.formats import save_format
 from app.api.graphql.freezing import create_export
+from app.api.graphql.mending import drop_rejects, replay_rejects
 from app.api.graphql.payloads import (
     AmendUsageEventPayload,
     EraseTextsPayload,
@@ -181,6 +183,10 @@ class Mutation:
             expired_exports=[strawberry.ID(each) for each in erased.exports],
             errors=[],
         )
+
+    save_format = save_format
+    replay_rejects = replay_rejects
+    drop_rejects = drop_rejects
 
     create_export = create_export
     cancel_export = cancel_export
