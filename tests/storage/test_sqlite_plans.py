@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -34,13 +34,15 @@ class Plans:
     def __init__(self, store: SqliteStore, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self._file = file
         self._asked: list[tuple[Statement, Mapping[str, Any]]] = []
-        fetch = store._readers.fetch
+        for name in ("fetch", "glance"):
+            monkeypatch.setattr(store._readers, name, self._noting(getattr(store._readers, name)))
 
+    def _noting(self, read: Callable[..., Any]) -> Callable[..., Any]:
         async def noted(statement: Statement, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
             self._asked.append((statement, dict(values)))
-            return await fetch(statement, values)
+            return await read(statement, values)
 
-        monkeypatch.setattr(store._readers, "fetch", noted)
+        return noted
 
     def __call__(self) -> list[list[str]]:
         """The steps of each statement, as SQLite tells them."""
