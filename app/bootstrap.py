@@ -20,6 +20,7 @@ from app.api.services import Services
 from app.domain.errors import GatewayError
 from app.domain.instant import now
 from app.evidence.keys import Signer
+from app.evidence.schedule import Schedule, Witness
 from app.exports.disposal import sweep
 from app.exports.jobs import Worker
 from app.exports.workbooks import clear_away
@@ -31,6 +32,7 @@ from app.storage.copying import Transferable
 from app.storage.files import open_files
 from app.storage.migrations import move
 from app.storage.sqlite import open_sqlite
+from app.storage.witnesses import to_file, to_log, to_webhook
 
 _FLUSH_SECONDS = 5.0
 _SWEEP_SECONDS = 600.0
@@ -73,6 +75,18 @@ def signer_of(settings: Settings, store: Store) -> Signer:
     return Signer(store, settings.secret)
 
 
+def schedule_of(settings: Settings, store: Store, signer: Signer) -> Schedule:
+    """What signs the ledgers from time to time, and sends that where the settings say."""
+    elsewhere: dict[str, Witness] = {}
+    if settings.checkpoint_file is not None:
+        elsewhere["file"] = to_file(settings.checkpoint_file)
+    if settings.checkpoint_webhook is not None:
+        elsewhere["webhook"] = to_webhook(settings.checkpoint_webhook)
+    if settings.checkpoint_print:
+        elsewhere["log"] = to_log
+    return Schedule(store, signer, settings.checkpoint_seconds, elsewhere)
+
+
 def terms_of(settings: Settings) -> Terms:
     """What is allowed of GraphQL. Raises InvalidSetting for a file of trusted documents that is none."""
     trusted = {} if settings.trusted_documents is None else read_manifest(settings.trusted_documents)
@@ -96,12 +110,15 @@ async def opened_services(settings: Settings, *, demo_token: str | None = None) 
         raise
     rules = rules_of(settings)
     doorkeeper = Doorkeeper(store)
+    signer = signer_of(settings, store)
     worker = Worker(store, files, rules=rules)
     tasks = [
         asyncio.create_task(_flush(doorkeeper)),
         asyncio.create_task(worker.run()),
         asyncio.create_task(_tidy(store, files, settings)),
     ]
+    if settings.checkpoint_seconds:
+        tasks.append(asyncio.create_task(schedule_of(settings, store, signer).run()))
     try:
         yield Services(
             store=store,
@@ -110,7 +127,7 @@ async def opened_services(settings: Settings, *, demo_token: str | None = None) 
             doorkeeper=doorkeeper,
             links=Links(store, settings.secret),
             sessions=Sessions(store, doorkeeper, settings.secret),
-            signer=signer_of(settings, store),
+            signer=signer,
             rules=rules,
             public_url=settings.url(),
             version=version("usage-gateway"),

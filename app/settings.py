@@ -64,6 +64,14 @@ class Settings(BaseSettings):
             " needed and kept in the database."
         ),
     )
+    checkpoint_seconds: float = Field(
+        3_600.0,
+        ge=0,
+        description="How often the ledgers that have grown are signed as they end, in seconds; 0 for never.",
+    )
+    checkpoint_file: Path | None = Field(None, description="A file that each of these checkpoints is appended to.")
+    checkpoint_webhook: str | None = Field(None, description="An http or https URL that each of them is posted to, as JSON.")
+    checkpoint_print: bool = Field(False, description="Whether each of them is printed in the log.")
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65_535, description="Port to listen on; 0 takes a free one.")
     public_url: str | None = Field(None, description="The URL that callers see, behind a proxy too. Default: `http://host:port`.")
@@ -114,6 +122,13 @@ class Settings(BaseSettings):
         for each in value:
             if each != "*" and not re.fullmatch(r"https?://[^/\s?#]+", each):
                 raise ValueError(f"{each} is not an origin such as https://app.example.com")
+        return value
+
+    @field_validator("checkpoint_webhook")
+    @classmethod
+    def _hook(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"https?://[^/\s?#]+[^\s#]*", value):
+            raise ValueError("must be an http or https URL")
         return value
 
     @field_validator("public_url")

@@ -20,9 +20,12 @@ from app.ledger import erasure
 from app.ledger.commands import Rules
 from app.ports import Files, Ledger, Store, Transaction
 from app.question.filters import Filters
+from app.question.groups import Dimension
 from app.question.rows import Rows
 from app.question.scope import Scope
+from app.reports.parameters import Parameters
 from app.reports.report import Report
+from app.reports.totals import Keys
 
 REASON = "it held text that was erased on request; freeze the report again as of its asOf"
 _PAGE = 200
@@ -61,11 +64,14 @@ async def erase(
         assert customer_id is not None
         done = await erasure.erase_customer(store, principal, customer_id, rules=rules, names=names)
         entries = await _with(store, principal, done.others)
+    entries = [each for each in entries if not set(names).isdisjoint(each.erased)]
+    if customer_id is not None and not await _erased_of(store, principal.account.id, customer_id, names):
+        customer_id = None  # none of its entries ever had such a text
     expired = []
     for export in await _ready(store, principal.account.id):
         wanted, opened = order_of(export)
         asked = _Asked(wanted.report, wanted.parameters.filters, opened.scope)
-        if _tells(wanted.report, names) and (
+        if _tells(wanted.report, wanted.parameters, names) and (
             any(asked.told_by(each) for each in entries)
             or (customer_id is not None and await asked.told_of_customer(store, customer_id))
         ):
@@ -102,9 +108,24 @@ async def _with(store: Store, principal: Principal, sequences: tuple[int, ...]) 
     return await store.transact(principal.account.id, body) if sequences else []
 
 
-def _tells(report: Report, names: tuple[str, ...]) -> bool:
-    """Whether the report has a column of one of these texts."""
-    return any(each.attribute in names for section in report.sections for each in section.columns)
+async def _erased_of(ledger: Ledger, account_id: int, customer_id: str, names: tuple[str, ...]) -> bool:
+    """Whether such a text was erased from any entry of the customer, now or before."""
+    scope = Scope(account_id, (await ledger.head(account_id)).sequence)
+    async for batch in ledger.stream(Rows(scope, Filters(customer_id=(customer_id,)))):
+        if any(not set(names).isdisjoint(each.erased) for each in batch):
+            return True
+    return False
+
+
+def _tells(report: Report, parameters: Parameters, names: tuple[str, ...]) -> bool:
+    """Whether the report has a column of one of these texts. Groups tell values of additional data where grouped by them."""
+    by_data = any(not isinstance(each, Dimension) for each in parameters.by)
+    return any(
+        each.attribute in names
+        for section in report.sections
+        if by_data or not issubclass(section.row, Keys)
+        for each in section.columns
+    )
 
 
 @dataclass(frozen=True, slots=True)
