@@ -22,10 +22,11 @@ from app.domain.catalogue import Record, RecordKind
 from app.domain.entry import Content, Entry, EntryKind
 from app.domain.errors import AlreadyCorrected, InvalidEvent, Unavailable
 from app.domain.instant import EPOCH, to_micros
-from app.ledger.chain import prepare
+from app.ledger.chain import Prepared, prepare
 from app.ledger.commands import Rules, amend, record_prepared, replacement, standing_entry
-from app.ledger.events import DEFAULT_SOURCE, claim_key, usage
 from app.ledger.outcome import Outcome
+from app.ledger.refusals import Arrival
+from app.ledger.translation import prepare_items
 from app.ports import Store
 from app.question.records import Records
 from app.question.scope import Scope
@@ -75,21 +76,22 @@ def related_to(entry: Content) -> Related | None:
 async def record_related(
     store: Store,
     principal: Principal,
-    fields: Mapping[str, Any],
+    arrival: Arrival,
     *,
     rules: Rules,
-    source: str = DEFAULT_SOURCE,
     validations: Validations = NO_VALIDATIONS,
 ) -> Outcome:
-    """Record one usage event with the document that it belongs to. Needs `usage:write`.
+    """Record the one usage event that has arrived, with the document that it belongs to. Needs `usage:write`.
 
-    Raises InvalidEvent for what cannot be recorded, also where the document does not agree with `validations`; without a document
-    the event counts all the same.
+    What the ledger refuses is kept like any reject. Raises InvalidEvent where the document does not agree with `validations`, and
+    keeps nothing then, since a replay would not ask; without a document the event counts all the same.
     """
     principal.require(Permission.USAGE_WRITE)
-    content = usage(fields, now=rules.clock(), max_future=rules.max_future, source=source)
-    content.record = await _facts(store, principal, content, validations)
-    (outcome,) = await record_prepared(store, principal, [prepare(content, claim_key(content))], rules=rules)
+    (made,) = prepare_items(arrival.format_, arrival.items, rules=rules, source=arrival.source)
+    if isinstance(made, Prepared):
+        made.content.record = await _facts(store, principal, made.content, validations)
+        made = prepare(made.content, made.claim)
+    (outcome,) = await record_prepared(store, principal, [made], rules=rules, arrival=arrival)
     return outcome
 
 

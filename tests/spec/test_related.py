@@ -13,6 +13,7 @@ from app.domain.errors import AlreadyCorrected, InvalidEvent, NotFound, ScopeDen
 from app.ledger.catalogue import id_of_name, upsert
 from app.ledger.commands import Rules, amend, record, retract
 from app.ledger.outcome import Status
+from app.ledger.refusals import stated as arrived
 from app.ledger.related import Related, Validations, amend_related, record_related, related_to
 from app.ports import Store
 from app.question.rows import Rows
@@ -29,7 +30,7 @@ async def document(store: Store, admin: Principal, rules: Rules, name: str, **st
 
 async def recorded(store: Store, admin: Principal, rules: Rules, *, validations: Any = None, **stated: Any) -> Entry:
     how = {} if validations is None else {"validations": validations}
-    outcome = await record_related(store, admin, EVENT | stated, rules=rules, **how)
+    outcome = await record_related(store, admin, arrived([EVENT | stated]), rules=rules, **how)
     assert outcome.status is Status.INSERTED
     assert outcome.entry is not None
     return outcome.entry
@@ -121,7 +122,7 @@ async def test_the_match_is_frozen_in_the_entry(store: Store, account: Account, 
     entry = await recorded(store, admin, rules, id="e1")
     await document(store, admin, rules, "d1", status="closed", number="US-other")
 
-    again = await record_related(store, admin, EVENT | {"id": "e1"}, rules=rules)
+    again = await record_related(store, admin, arrived([EVENT | {"id": "e1"}]), rules=rules)
 
     assert (again.status, again.entry) == (Status.DUPLICATE, entry)
     assert again.entry is not None
@@ -198,7 +199,7 @@ async def test_recording_and_amending_need_their_scope(
     before = await entries(store, account)
 
     with pytest.raises(ScopeDenied):
-        await record_related(store, reader, EVENT, rules=rules)
+        await record_related(store, reader, arrived([EVENT]), rules=rules)
     with pytest.raises(ScopeDenied):
         await amend_related(store, reader, entry.event_ref, {"quantity": "1"}, rules=rules, reason="r")
     assert await entries(store, account) == before

@@ -13,12 +13,14 @@ from typing import Any
 import httpx2
 import pytest
 
+from app.api.body import exact_json
 from app.domain.account import Account, Permission
 from app.domain.catalogue import RecordKind
-from app.domain.entry import Entry
+from app.domain.entry import Entry, EntryKind
 from app.ledger import credentials, own_formats
 from app.ledger.catalogue import upsert
 from app.ledger.commands import Rules
+from app.ledger.replaying import replay
 from app.question.rows import Rows
 from app.question.scope import Scope
 from tests.conftest import Clock
@@ -356,7 +358,7 @@ def test_a_formatted_event_with_a_senders_id_counts_once(sender: Sender) -> None
         ({"format_name": "???", "event": {}}, 404, "no format ???"),
         ({"format_ref": "Nested Meter", "event": {}}, 404, "no format Nested Meter"),
         ({"format_name": "nested-meter"}, 422, "event: is missing"),
-        ({"format_name": "nested-meter", "event": "x"}, 422, "must be an object of keys and values"),
+        ({"format_name": "nested-meter", "event": "x"}, 422, "event: must be an object of keys and values"),
         ({"format_name": "nested-meter", "event": {"when": "06.02.2024 12:37"}}, 422, "who.customer: is missing"),
         ({"format_name": "nested-meter", "event": PAYLOAD | {"when": "now"}}, 422, "when: does not fit the layout"),
         ({"format_name": "nested-meter", "event": PAYLOAD | {"amount": "many"}}, 422, "amount: is not a decimal number"),
@@ -377,6 +379,45 @@ def test_a_payload_that_does_not_fit_is_refused_with_the_path_and_the_reason(
 
     assert (response.status_code, response.json()["error"]["message"][: len(told)]) == (status, told)
     assert sender.entries() == before
+
+
+def test_a_refused_payload_is_kept_and_counts_once_its_format_is_mended(sender: Sender) -> None:
+    services, principal = sender.served.services, sender.served.principal(sender.account)
+    sender.served.run(own_formats.save(services.store, principal, FORMAT, rules=services.rules))
+    body = {"format_name": "nested-meter", "event": PAYLOAD | {"amount": "2,5", "key": "k1"}}
+    response = sender.post("/formatted", body)
+
+    (reject,) = sender.served.run(services.store.rejects(sender.account.id, limit=10))
+    assert response.json()["error"] == {
+        "code": "VALIDATION_ERROR",
+        "message": "amount: is not a decimal number",
+        "detail": f"kept as {reject.id}",
+    }
+    assert exact_json(reject.payload or b"") == body["event"]
+
+    quantity = {"compute": "amount == '2,5' ? '2.5' : amount"}
+    mended = FORMAT | {"fields": FORMAT["fields"] | {"quantity": quantity}}
+    sender.served.run(own_formats.save(services.store, principal, mended, rules=services.rules))
+    replayed = sender.served.run(replay(services.store, principal, rules=services.rules))
+    again = sender.post("/formatted", body)
+
+    assert replayed.told() == {"inserted": 1, "duplicate": 0, "conflict": 0, "rejected": 0}
+    counted = [each for each in sender.entries() if each.kind is EntryKind.USAGE]
+    assert [(each.event_ref, str(each.quantity)) for each in counted] == [(again.json()["event_ref"], "2.5")]
+    assert sender.served.run(services.store.rejects(sender.account.id, limit=10)) == []
+
+
+def test_what_the_ledger_refuses_is_kept_in_its_own_words_and_a_wrong_document_keeps_nothing(sender: Sender) -> None:
+    invoiced(sender)
+    services = sender.served.services
+    assert sender.post("", EVENT | {"validations": "EUR"}).status_code == 422
+    assert sender.served.run(services.store.rejects(sender.account.id, limit=10)) == []
+
+    response = sender.post("", EVENT | {"quantity": "ten"})
+
+    (reject,) = sender.served.run(services.store.rejects(sender.account.id, limit=10))
+    assert response.json()["error"]["detail"] == f"kept as {reject.id}"
+    assert (reject.format, exact_json(reject.payload or b"")["quantity"]) == ("default", "ten")
 
 
 def test_an_update_is_answered_with_the_updated_event(sender: Sender) -> None:

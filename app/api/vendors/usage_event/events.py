@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
@@ -19,12 +19,13 @@ from app.domain.account import Permission, Principal
 from app.domain.entry import Entry
 from app.domain.errors import EventConflict, InvalidEvent, NotFound
 from app.ledger.commands import retract
-from app.ledger.events import DEFAULT_SOURCE
 from app.ledger.formats import Format, located
 from app.ledger.formats import event_fields as fields_in
-from app.ledger.outcome import Outcome, Status
+from app.ledger.intake import Item
+from app.ledger.outcome import Status
 from app.ledger.own_formats import find
-from app.ledger.related import amend_related, record_related
+from app.ledger.refusals import Arrival, stated
+from app.ledger.related import NO_VALIDATIONS, Validations, amend_related, record_related
 from app.observability.counters import count_items
 
 _FORMATTED = ("format_name", "format_ref", "event")
@@ -56,7 +57,8 @@ async def report_event(request: Request, principal: _Caller) -> Response:
     body = await read_object(request, EVENT_FIELDS)
     fields = await event_fields(services.store, principal, body, whole=True)
     checked = validations(body)
-    return told(await _recorded(services, principal, fields, told_otherwise, validations=checked))
+    arrival = stated([fields])
+    return told(await _recorded(services, principal, arrival, told_otherwise, validations=checked))
 
 
 @router.post(
@@ -72,9 +74,8 @@ async def report_formatted_event(request: Request, principal: _Caller) -> Respon
     services = services_of(request.scope)
     body = await read_object(request, _FORMATTED)
     format_ = await _format(services, principal, body)
-    fields = fields_in(format_, _payload(body))
-    source = format_.source or DEFAULT_SOURCE
-    entry = await _recorded(services, principal, fields, lambda error: located(format_, error), source=source)
+    arrival = Arrival(format_, None, items=[Item(0, 1, _payload(body))])
+    entry = await _recorded(services, principal, arrival, lambda error: error)
     return await told_in_full(services.store, entry)
 
 
@@ -133,17 +134,24 @@ async def delete_event(request: Request, principal: _Caller) -> Response:
 async def _recorded(
     services: Services,
     principal: Principal,
-    fields: dict[str, Any],
+    arrival: Arrival,
     in_their_words: Callable[[InvalidEvent], InvalidEvent],
-    **how: Any,
+    validations: Validations = NO_VALIDATIONS,
 ) -> Entry:
-    """The entry that stands for the event: the first one, where a sender's own id says that it was recorded before."""
-    recording = record_related(services.store, principal, fields, rules=services.rules, **how)
-    outcome: Outcome = await _in_words(recording, in_their_words)
+    """The entry that stands for the event: the first one, where a sender's own id says that it was recorded before.
+
+    Raises InvalidEvent and EventConflict, which tell under which id the payload is kept.
+    """
+    outcome = await record_related(services.store, principal, arrival, rules=services.rules, validations=validations)
     count_items({outcome.status.value: 1})
+    kept = None if outcome.reject is None else f"kept as {outcome.reject}"
+    if outcome.status is Status.REJECTED:
+        refused = in_their_words(InvalidEvent(outcome.field or "", outcome.reason or ""))
+        refused.detail = kept
+        raise refused
     assert outcome.entry is not None
     if outcome.status is Status.CONFLICT:
-        raise EventConflict(f"the event {outcome.reason}")
+        raise EventConflict(f"the event {outcome.reason}", detail=kept)
     return outcome.entry
 
 
@@ -159,13 +167,8 @@ async def _amended(
     changes = {name: value for name, value in changes.items() if name not in ("id", "source")}
     actor = changes.pop("actor", None)
     amending = amend_related(services.store, principal, ref, changes, rules=services.rules, reason=_UPDATED, actor=actor, **how)
-    entry: Entry = await _in_words(amending, in_their_words)
-    return entry
-
-
-async def _in_words(call: Awaitable[Any], in_their_words: Callable[[InvalidEvent], InvalidEvent]) -> Any:
     try:
-        return await call
+        return await amending
     except InvalidEvent as error:
         raise in_their_words(error) from None
 
@@ -183,7 +186,9 @@ async def _format(services: Services, principal: Principal, body: dict[str, Any]
         return await find(services.store, principal.account.id, word)
 
 
-def _payload(body: dict[str, Any]) -> Any:
+def _payload(body: dict[str, Any]) -> dict[str, Any]:
     if "event" not in body:
         raise InvalidEvent("event", "is missing")
+    if not isinstance(body["event"], dict):
+        raise InvalidEvent("event", "must be an object of keys and values")
     return body["event"]
