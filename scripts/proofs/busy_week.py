@@ -132,6 +132,7 @@ def main() -> None:
         began = time.perf_counter()
         asyncio.run(recorded(product, items))
         print(f"recorded {number:,} transactions in {time.perf_counter() - began:.0f} s", flush=True)
+        items.reverse()  # of two at one instant, the one recorded last comes first
         items.sort(key=lambda each: each["occurred_at"], reverse=True)
         with product.serving() as server:
             form = urllib.parse.urlencode({name: key[name] for name in ("client_id", "client_secret")}).encode()
