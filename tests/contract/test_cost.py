@@ -15,8 +15,9 @@ from app.access import budget
 from app.access.budget import SECONDS, Budget
 from app.access.terms import Terms
 from app.api.factory import create_app
+from app.api.graphql import checks
 from app.api.graphql.examples import tabs
-from app.api.graphql.price import price_of
+from app.api.graphql.price import Prices
 from app.api.graphql.schema import schema
 from app.api.services import Services
 from app.domain.account import Account, Permission, Principal
@@ -71,6 +72,10 @@ async def test_variables_count_with_the_sizes_that_they_name(door: Door) -> None
     assert (await door.ask(document, n=40)).body["extensions"]["cost"]["price"] == 41
     assert await estimated(door, document, n=40) == 41
     assert await estimated(door, document) == 4
+    # Remembered prices are those of the same sizes.
+    priced = Prices(schema._schema, parse(document), parse(document).definitions[0])  # type: ignore[arg-type]
+    sizes: list[dict[str, Any]] = [{"n": 40}, {}, {"n": 41}, {"n": 40}, {"n": None}, {"n": 10**9}, {"n": -1}, {"n": True}]
+    assert [priced.of(each).points for each in sizes] == [41, 4, 42, 41, 51, 201, 1, 51]
     many = "mutation ($input: UsageEventsInput!) { recordUsageEvents(input: $input) { inserted } }"
     events = [{"occurredAt": "2026-04-01T11:00:00Z", "quantity": "1"}] * 7
     assert (await door.ask(many, input={"events": events})).body["extensions"]["cost"]["price"] == 1 + 1 + 10 + 7
@@ -93,7 +98,7 @@ async def test_the_same_document_costs_the_same_in_an_empty_and_in_a_full_accoun
 def test_every_example_is_well_within_the_bounds() -> None:
     for tab in tabs(START):
         document = parse(tab.query)
-        price = price_of(schema._schema, document, document.definitions[0], tab.variables)  # type: ignore[arg-type]
+        price = Prices(schema._schema, document, document.definitions[0]).of(tab.variables or {})  # type: ignore[arg-type]
         assert price.points <= 2_000, (tab.query, price.parts)
         assert price.points == 1 + sum(price.parts.values())
 
@@ -297,6 +302,18 @@ async def test_a_key_may_call_rest_so_often_where_the_operator_says_so(
     assert refused.headers["ratelimit-policy"] == f'"calls";q=3;w={SECONDS}'
     unbounded = await called(app, token, path)
     assert (unbounded.status_code, "ratelimit" in unbounded.headers) == (200, False)
+
+
+async def test_so_many_documents_are_remembered_and_no_more(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checks, "MOST_REMEMBERED", 3)
+    for n in range(5):
+        assert (await door.ask(f"{{ a{n}: __typename }}")).data == {f"a{n}": "Query"}
+    assert list(checks._known) == [f"{{ a{n}: __typename }}" for n in (2, 3, 4)]
+    assert checks._characters == sum(len(each) for each in checks._known)
+    monkeypatch.setattr(checks, "MOST_CHARACTERS", 100)
+    long = "{ __typename" + " " * 100 + "}"
+    assert (await door.ask(long)).data == {"__typename": "Query"}
+    assert (list(checks._known), checks._characters) == ([], 0)
 
 
 async def test_the_usual_budget_is_more_than_anyone_can_spend(door_with: Callable[..., Any]) -> None:

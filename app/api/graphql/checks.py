@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import suppress
-from functools import lru_cache
 from typing import Any
 
 from graphql import (
@@ -21,26 +21,62 @@ from graphql import (
 from strawberry.extensions import SchemaExtension
 from strawberry.schema.schema import validate_document
 
-from app.access.budget import Overspent
+from app.access.budget import Balance, Overspent
 from app.api.graphql.arguments_in import argument_of
 from app.api.graphql.bounds import MOST_TOKENS, TOO_COMPLEX, overstepped
 from app.api.graphql.context import Context
-from app.api.graphql.price import Price, excess, price_of
+from app.api.graphql.price import Price, Prices, excess
 
-_REMEMBERED = 256
+MOST_REMEMBERED = 256
 """Documents of which parsing and checking are remembered, whoever sent them."""
+MOST_CHARACTERS = 400_000
+"""Characters that these have at most, all together: parsed, a document takes some hundred times as much."""
 
 
-@lru_cache(maxsize=_REMEMBERED)
-def parsed(query: str) -> DocumentNode:
-    """The document. Raises GraphQLSyntaxError."""
-    return parse(query, max_tokens=MOST_TOKENS)
+class Prepared:
+    """A document, and what was found out about it: remembered by its text, whoever sent it."""
+
+    def __init__(self, document: DocumentNode) -> None:
+        self.document = document
+        self._problems: dict[bool, list[GraphQLError]] = {}
+        self._prices: dict[str, Prices] = {}
+
+    def problems(self, schema: GraphQLSchema, *, introspection: bool) -> list[GraphQLError]:
+        """What is wrong with it, whatever its variables are."""
+        if introspection not in self._problems:
+            self._problems[introspection] = _problems(schema, self.document, introspection)
+        return self._problems[introspection]
+
+    def price(self, schema: GraphQLSchema, operation: OperationDefinitionNode, variables: Mapping[str, Any] | None) -> Price:
+        """What an operation of it costs, where nothing is wrong with it."""
+        name = operation.name.value if operation.name is not None else ""
+        if name not in self._prices:
+            self._prices[name] = Prices(schema, self.document, operation)
+        return self._prices[name].of(variables or {})
 
 
-@lru_cache(maxsize=_REMEMBERED)
-def problems(schema: GraphQLSchema, document: DocumentNode, introspection: bool) -> list[GraphQLError]:
-    """What is wrong with the document, whatever its variables are: bounds first, since validation itself takes long without
-    them."""
+_known: OrderedDict[str, Prepared] = OrderedDict()
+_characters = 0
+
+
+def prepared(query: str) -> Prepared:
+    """The document with that text. Raises GraphQLSyntaxError."""
+    global _characters
+    found = _known.get(query)
+    if found is not None:
+        _known.move_to_end(query)
+        return found
+    made = Prepared(parse(query, max_tokens=MOST_TOKENS))
+    _known[query] = made
+    _characters += len(query)
+    while len(_known) > MOST_REMEMBERED or _characters > MOST_CHARACTERS:
+        forgotten, _ = _known.popitem(last=False)
+        _characters -= len(forgotten)
+    return made
+
+
+def _problems(schema: GraphQLSchema, document: DocumentNode, introspection: bool) -> list[GraphQLError]:
+    """Bounds come first, since validation itself takes long without them."""
     found = overstepped(document)
     if not found and not introspection:
         found = [GraphQLError("The schema is not told here.", each) for each in _fields(document) if each.name.value in _TOLD]
@@ -84,44 +120,52 @@ def chosen(document: DocumentNode, name: str | None) -> OperationDefinitionNode:
 class Checked(SchemaExtension):
     """Refuses what must not run, and tells what the operation costs in its `extensions`."""
 
+    _told: dict[str, Any]
+    _prepared: Prepared | None = None
+
     def on_parse(self) -> Iterator[None]:
         """Parse the document, unless it was parsed before."""
-        self._told: dict[str, Any] = {}
+        self._told = {}
         execution = self.execution_context
         execution.parse_options["max_tokens"] = MOST_TOKENS
-        with suppress(GraphQLError):  # which the library meets again, and tells as it should
-            execution.graphql_document = parsed(execution.query) if execution.query else None
+        if execution.query:
+            with suppress(GraphQLError):  # which the library meets again, and tells as it should
+                self._prepared = prepared(execution.query)
+                execution.graphql_document = self._prepared.document
         yield
 
     async def on_validate(self) -> AsyncIterator[None]:
         """Whatever is found here stands in the place of what the library would find."""
-        execution, context = self.execution_context, self.execution_context.context
-        assert execution.graphql_document is not None
+        execution = self.execution_context
+        assert self._prepared is not None, "what does not parse is not validated"
         try:
-            execution.pre_execution_errors = await self._problems(execution.graphql_document, context)
+            execution.pre_execution_errors = await self._problems(self._prepared, execution.context)
         except GraphQLError as error:
             execution.pre_execution_errors = [error]
         yield
 
-    async def _problems(self, document: DocumentNode, context: Context | None) -> list[GraphQLError]:
+    async def _problems(self, document: Prepared, context: Context | None) -> list[GraphQLError]:
         # The library's public attribute has the first operation's name in the place of none.
-        operation = chosen(document, self.execution_context._provided_operation_name)
+        operation = chosen(document.document, self.execution_context._provided_operation_name)
         schema = self.execution_context.schema._schema
-        found = problems(schema, document, context is None or context.services.terms.introspection)
-        if found or context is None:
+        terms = context.services.terms if context is not None else None
+        found = document.problems(schema, introspection=terms is None or terms.introspection)
+        if found or context is None or terms is None:
             return found
-        price = price_of(schema, document, operation, self.execution_context.variables)
-        self._told = await told(price, context)
-        too_much = excess(price, context.services.terms.most_points)
+        price = document.price(schema, operation, self.execution_context.variables)
+        too_much = excess(price, terms.most_points)
+        error: GraphQLError | None = None
         if too_much is not None:
-            return [GraphQLError(too_much, operation, extensions={"code": TOO_COMPLEX})]
-        try:
-            context.balance = await context.services.points.spend(context.principal, price.points)
-        except Overspent as error:
-            context.balance, context.refusal = error.balance, error
-            return [GraphQLError(error.message, operation, original_error=error)]
-        self._told = await told(price, context)
-        return []
+            error = GraphQLError(too_much, operation, extensions={"code": TOO_COMPLEX})
+            context.balance = await context.services.points.balance(context.principal)
+        else:
+            try:
+                context.balance = await context.services.points.spend(context.principal, price.points)
+            except Overspent as overspent:
+                context.balance, context.refusal = overspent.balance, overspent
+                error = GraphQLError(overspent.message, operation, original_error=overspent)
+        self._told = {"cost": _cost(price, terms.most_points, context.balance)}
+        return [] if error is None else [error]
 
     def get_results(self) -> dict[str, Any]:
         """The cost, once: with the first result where there are several."""
@@ -129,10 +173,8 @@ class Checked(SchemaExtension):
         return told
 
 
-async def told(price: Price, context: Context) -> dict[str, Any]:
-    """The price and the caller's budget, as `extensions` has them."""
-    balance = context.balance or await context.services.points.balance(context.principal)
-    cost: dict[str, Any] = {"price": price.points, "most": context.services.terms.most_points}
+def _cost(price: Price, most: int, balance: Balance | None) -> dict[str, int]:
+    cost = {"price": price.points, "most": most}
     if balance is not None:
         cost |= {"budget": balance.quota, "left": balance.left, "resetSeconds": balance.reset}
-    return {"cost": cost}
+    return cost

@@ -7,9 +7,9 @@ from typing import Annotated, Any
 import strawberry
 from graphql import GraphQLError
 
-from app.api.graphql.checks import chosen, parsed, problems
+from app.api.graphql.checks import chosen, prepared
 from app.api.graphql.context import Info
-from app.api.graphql.price import Price, excess, price_of
+from app.api.graphql.price import Price, excess
 from app.api.graphql.scalars import JSONObject, SafeInt
 
 MOST_PARTS = 10
@@ -76,11 +76,11 @@ estimate: Any = strawberry.field(
 def _priced(info: Info, text: str, variables: Any, name: str | None) -> tuple[Price | None, list[str]]:
     schema, terms = info.schema._schema, info.context.services.terms
     try:
-        document = parsed(text)
-        operation = chosen(document, name)
+        document = prepared(text)
+        operation = chosen(document.document, name)
     except GraphQLError as error:
         return None, [error.message]
-    found = problems(schema, document, terms.introspection)
+    found = document.problems(schema, introspection=terms.introspection)
     if found:
         return None, [each.message for each in found]
-    return price_of(schema, document, operation, variables), []
+    return document.price(schema, operation, variables), []

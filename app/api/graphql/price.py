@@ -86,6 +86,8 @@ class _Pricing:
     def __init__(self, schema: GraphQLSchema, document: DocumentNode, variables: Mapping[str, Any]) -> None:
         self.price = Price()
         self._schema = schema
+        self.named: dict[str, None] = {}
+        """The variables that were looked at, in order: the same ones whatever their values are."""
         self._variables = variables
         self._fragments = {each.name.value: each for each in document.definitions if isinstance(each, FragmentDefinitionNode)}
 
@@ -166,19 +168,20 @@ class _Pricing:
         return sum(len(each) for each in stated.values() if isinstance(each, list)) if isinstance(stated, dict) else 0
 
     def _argument(self, node: FieldNode, name: str) -> Any:
-        return next((self._value(each.value) for each in node.arguments or () if each.name.value == name), None)
+        return next((self.value(each.value) for each in node.arguments or () if each.name.value == name), None)
 
-    def _value(self, value: ValueNode) -> Any:
+    def value(self, value: ValueNode) -> Any:
         """What is stated, as far as it is of interest: numbers, and how many there are in a list."""
         match value:
             case VariableNode():
+                self.named[value.name.value] = None
                 return self._variables.get(value.name.value)
             case IntValueNode():
                 return int(value.value) if len(value.value) < 10 else MOST_ROWS
             case ListValueNode():
                 return list(value.values)
             case ObjectValueNode():
-                return {each.name.value: self._value(each.value) for each in value.fields}
+                return {each.name.value: self.value(each.value) for each in value.fields}
         return None
 
     def _count(self, path: tuple[str, ...], points: int) -> None:
@@ -188,20 +191,60 @@ class _Pricing:
             self.price.parts[place] = self.price.parts.get(place, 0) + points
 
 
-def price_of(
-    schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode, variables: Mapping[str, Any] | None
-) -> Price:
-    """What the operation of a valid document costs with these variables; those that have a default and are not given have it."""
-    stated = dict(variables or {})
-    pricing = _Pricing(schema, document, stated)
-    for each in operation.variable_definitions or ():
-        if each.default_value is not None:
-            stated.setdefault(each.variable.name.value, pricing._value(each.default_value))
-    root = schema.get_root_type(operation.operation)
-    assert root is not None
-    pricing.price.points = 1
-    pricing.add(root, [operation.selection_set], _Place(1, DEFAULT_ROWS, ()))
-    return pricing.price
+class Prices:
+    """What one operation of a valid document costs with one set of variables or another. Most often that was asked before."""
+
+    def __init__(self, schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode) -> None:
+        self._schema = schema
+        self._document = document
+        self._operation = operation
+        self._named: tuple[str, ...] | None = None
+        self._known: dict[tuple[Any, ...], Price] = {}
+
+    def of(self, variables: Mapping[str, Any]) -> Price:
+        """The price with these variables; one that has a default and is not given has it."""
+        if self._named is not None:
+            known = self._known.get(self._sizes(variables))
+            if known is not None:
+                return known
+        stated = dict(variables)
+        pricing = _Pricing(self._schema, self._document, stated)
+        for each in self._operation.variable_definitions or ():
+            if each.default_value is not None:
+                stated.setdefault(each.variable.name.value, pricing.value(each.default_value))
+        root = self._schema.get_root_type(self._operation.operation)
+        assert root is not None
+        pricing.price.points = 1
+        pricing.add(root, [self._operation.selection_set], _Place(1, DEFAULT_ROWS, ()))
+        self._named = tuple(pricing.named)
+        if len(self._known) >= _KNOWN:
+            self._known.clear()
+        self._known[self._sizes(variables)] = pricing.price
+        return pricing.price
+
+    def _sizes(self, variables: Mapping[str, Any]) -> tuple[Any, ...]:
+        """What a price can depend on."""
+        assert self._named is not None
+        return tuple(_size(variables[name]) if name in variables else _ABSENT for name in self._named)
+
+
+_KNOWN = 64
+"""Prices that are remembered of one operation."""
+_ABSENT = ("absent",)
+
+
+def _size(value: Any) -> Any:
+    """Of a number itself, of a list how long it is, of an input how long the lists in it are."""
+    match value:
+        case bool() | None:
+            return None
+        case int():
+            return value
+        case list():
+            return "items", len(value)
+        case dict():
+            return "input", sum(len(each) for each in value.values() if isinstance(each, list))
+    return None
 
 
 def excess(price: Price, most: int) -> str | None:

@@ -15,7 +15,7 @@ from strawberry.types.execution import PreExecutionError
 from strawberry.types.graphql import OperationType
 
 from app.api.graphql.arguments_in import argument_for, argument_named, missing_in, variable_in
-from app.api.graphql.checks import Checked, parsed
+from app.api.graphql.checks import Checked, prepared
 from app.api.graphql.completion import FlatExecutor
 from app.api.graphql.context import Connected, Context
 from app.api.graphql.errors import presented
@@ -102,7 +102,7 @@ class Schema(strawberry.Schema):
         a field that of the argument that the error's variable stands for."""
         if field is None:
             variable = variable_in(error.message)
-            stands_for = None if variable is None else argument_for(parsed(query), variable[0])
+            stands_for = None if variable is None else argument_for(prepared(query).document, variable[0])
             return missing_in(error.message) if variable is None or stands_for is None else stands_for + variable[1]
         node = error.nodes[0] if error.nodes else None
         if not isinstance(node, FieldNode):
