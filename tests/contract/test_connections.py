@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from app.api.services import Services
 from app.domain.account import Account, Principal
 from app.domain.catalogue import RecordKind
+from app.evidence.checkpoints import keep
 from app.ledger.catalogue import upsert
 from app.ledger.commands import Rules, record
 from app.ports import Store
@@ -23,9 +25,12 @@ ROWS = 5
 WALKS = {
     "Query.activities": "{ walked: activities(PAGE) { CONNECTION } }",
     "Query.usageLedger": "{ walked: usageLedger(PAGE) { CONNECTION } }",
+    "Query.checkpoints": "{ walked: checkpoints(PAGE) { CONNECTION } }",
+    "Drift.changes": '{ drift(exportId: "rptx_0") { walked: changes(PAGE) { CONNECTION } } }',
     "Query.exports": "{ walked: exports(PAGE) { CONNECTION } }",
     "UsageSummary.groups": "{ report: usageSummary(groupBy: [{ dimension: PRODUCT }]) { walked: groups(PAGE) { CONNECTION } } }",
-    "UsageGroup.entries": "{ usageSummary(groupBy: { dimension: FEATURE }) { groups { edges { node { walked: OPENED } } } } }",
+    "UsageGroup.entries": "{ usageSummary(groupBy: { dimension: FEATURE }) {"
+    " groups(first: 1) { edges { node { walked: OPENED } } } } }",
     "UsageTotal.entries": "{ usageSummary { total { walked: OPENED } } }",
     "PreviousTotal.entries": "{ usageSummary(filters: { from: AFTER }, compareWith: { period: { to: AFTER } }) {"
     " total { previous { walked: OPENED } } } }",
@@ -45,18 +50,19 @@ TIMES = {
     "PERIOD": 'period: { from: "2026-04-01T00:00:00Z", to: "2026-04-02T00:00:00Z" }',
     "LATER": 'period: { from: "2026-04-02T00:00:00Z", to: "2026-04-03T00:00:00Z" }',
 }
-OF_A_ROW = {"UsageSummary.groups": "productId events"}
+OF_A_ROW = {"UsageSummary.groups": "productId events", "Query.checkpoints": "name", "Drift.changes": "kind entries { id }"}
 """What tells the rows of a connection apart, where they have no id."""
 
 
 @pytest.fixture
-async def filled(store: Store, account: Account, admin: Principal, rules: Rules) -> None:
+async def filled(store: Store, account: Account, admin: Principal, rules: Rules, services: Services) -> None:
     """Five of everything that is walked."""
     named = ("product_id", "customer_id", "license_id", "order_id", "subscription_id")
     await record(store, admin, [usage(**dict.fromkeys(named, f"x{n}")) for n in range(ROWS)], rules=rules)
     await record(store, admin, [usage(**dict.fromkeys(("customer_id", "license_id"), "one")) for _ in range(ROWS)], rules=rules)
     for n in range(ROWS):
         await upsert(store, admin, RecordKind.DOCUMENT, f"x{n}", {"type": "invoice"}, rules=rules)
+        await keep(store, services.signer, account)
         await put(store, account, f"rptx_{n}", sequence=n + 1)
 
 

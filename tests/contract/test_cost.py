@@ -42,8 +42,17 @@ PRICES = {
     "{ ...A ...A } fragment A on Query { usageLedger(first: 5) { edges { node { id } } } }": 6,
     # A summary is added up for its total and for its groups; their parts are lists of which nobody knows the length.
     "{ usageSummary { total { events } } }": 1 + 51 + 1,
-    "{ usageSummary(groupBy: [PRODUCT]) { groups(first: 20) { edges { node { events } } } } }": 1 + 51 + 50 + 20,
+    "{ usageSummary(groupBy: { dimension: PRODUCT }) { groups(first: 20) { edges { node { events } } } } }": 1 + 51 + 50 + 20,
     "{ usageSummary { groups(first: 20) { edges { node { quantities { unit } } } } } }": 1 + 51 + 50 + 20 + 20 * 5,
+    '{ usageSummary(compareWith: { period: { to: "2026-04-01T00:00:00Z" } }) { total { previous { events } } } }': 1
+    + 101
+    + 1
+    + 1,
+    "{ usageSummary { groups(first: 20) { edges { node { quantities { percentile(percent: 99) } } } } } }": 1
+    + 51
+    + 50
+    + 20
+    + 200,
     '{ nodes(ids: ["act_1_1", "act_1_2"]) { id } }': 3,
     '{ licenseAudit(licenseId: "l1", first: 10) { activities { rows { id } } months { events } } }': 1 + 101 + 10 + 5,
     'mutation { recordUsageEvent(input: { occurredAt: "2026-04-01T11:00:00Z" }) { status } }': 1 + 1 + 10,
@@ -132,7 +141,7 @@ HURTFUL: dict[str, tuple[str, str]] = {
     ),
     "page sizes": (
         "{ customers(first: 200) { edges { node { id } } }"
-        " usageSummary(groupBy: [CUSTOMER]) { groups(first: 200) { edges { node {"
+        " usageSummary(groupBy: { dimension: CUSTOMER }) { groups(first: 200) { edges { node {"
         " quantities { unit } charges { currency } a: quantities { unit } b: quantities { unit } c: quantities { unit }"
         " d: quantities { unit } e: quantities { unit } f: quantities { unit } g: quantities { unit } h: quantities { unit }"
         " } } } } }",

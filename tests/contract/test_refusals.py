@@ -62,6 +62,10 @@ EXPORTS = {
     "drift": Case('{ drift(exportId: "rptx_1") { counts { added } } }', Permission.REPORT_EXPORT),
 }
 WRITES = {
+    **{
+        name: Case(f'mutation {{ {name}(input: {{ id: "rptx_1" }}) {{ errors {{ code }} }} }}', Permission.REPORT_EXPORT)
+        for name in ("cancelExport", "deleteExport", "createExportLink")
+    },
     "createExport": Case(
         "mutation { createExport(input: { report: USAGE_LEDGER }) { export { id } errors { code } } }", Permission.REPORT_EXPORT
     ),

@@ -29,7 +29,7 @@ from app.api.graphql.price import Price, Prices, excess
 
 MOST_REMEMBERED = 256
 """Documents of which parsing and checking are remembered, whoever sent them."""
-MOST_CHARACTERS = 400_000
+MOST_CHARACTERS = 200_000
 """Characters that these have at most, all together: parsed, a document takes some hundred times as much."""
 
 

@@ -286,7 +286,7 @@ PRICE = """\
 # tells its own price in extensions. Try a larger "first", and see what the problems say to cut.
 query Price {
   estimate(
-    document: "query ($n: Int) { usageSummary(groupBy: [CUSTOMER]) { groups(first: $n) { edges { node { events } } } } }"
+    document: "query Q($n: Int) { usageLedger(first: $n) { totalCount edges { node { eventRef product { name } } } } }"
     variables: { n: 100 }
   ) {
     price most allowed left resetSeconds

@@ -46,6 +46,13 @@ WEIGHTS = {
     "LicenseAudit": 100,
     "CustomerSummary": 100,
     "SubscriptionSettlement": 100,
+    "(compareWith)": 50,
+    "Completeness": 20,
+    "distinctCustomers": 1,
+    "minimum": 1,
+    "maximum": 1,
+    "percentile": 1,
+    "Drift": 200,
     "createExport": 1_000,
     "replayRejects": 1_000,
     "tryFormat": 100,
@@ -55,8 +62,8 @@ WEIGHTS = {
     "__schema": 100,
     "__type": 10,
 }
-"""Points that a field costs beyond its rows, by its name, by its name and the type that it is on, or by the type that it
-gives."""
+"""Points that a field costs beyond its rows: by its name, by its name and the type that it is on, by the type that it gives, or
+by an (argument) that it is asked with."""
 WRITING = 10
 """Points that a mutation costs, and each item that it brings one more."""
 
@@ -129,6 +136,7 @@ class _Pricing:
         name, path = node.name.value, (*place.path, node.name.value)
         named = get_named_type(found.type)
         weight = WEIGHTS.get(f"{name} on {parent.name}", WEIGHTS.get(name, WEIGHTS.get(named.name, 0)))
+        weight += sum(WEIGHTS.get(f"({each.name.value})", 0) for each in node.arguments or ())
         if parent is self._schema.mutation_type:
             weight += WRITING + self._items(node)
         selected = [each.selection_set for each in nodes if each.selection_set is not None]
