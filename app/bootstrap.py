@@ -116,6 +116,7 @@ async def opened_services(settings: Settings, *, demo_token: str | None = None) 
         asyncio.create_task(_flush(doorkeeper)),
         asyncio.create_task(worker.run()),
         asyncio.create_task(_tidy(store, files, settings)),
+        asyncio.create_task(_sweep(store, files, settings, rules)),
     ]
     if settings.checkpoint_seconds:
         tasks.append(asyncio.create_task(schedule_of(settings, store, signer).run()))

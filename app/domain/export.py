@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -82,6 +82,10 @@ class Export:
     """How often it was taken: what a worker writes must bear the number under which it took the export."""
     leased_until: datetime | None = None
     """When the lease ends, unless it is prolonged before."""
+
+    def shown(self) -> Export:
+        """It without its lease, which is the workers' own business."""
+        return replace(self, worker=None, lease=0, leased_until=None)
 
     def leased(self, moment: datetime) -> bool:
         """Whether somebody is making it then."""

@@ -102,8 +102,8 @@ async def _aged(store: Store, export: Export, retention: timedelta | None, rules
     def changes(current: Export) -> dict[str, Any] | None:
         if current.status is not ExportStatus.READY or retention is None or current.updated_at > rules.clock() - retention:
             return None
-        days = retention.total_seconds() / 86_400
-        return {"status": ExportStatus.EXPIRED, "reason": f"files are kept for {days:g} days; freeze it again as of its asOf"}
+        kept = "a day" if retention == timedelta(days=1) else f"{retention.days} days"
+        return {"status": ExportStatus.EXPIRED, "reason": f"files are kept for {kept}; freeze it again as of its asOf"}
 
     return await _change(store, export, changes, "export.expired", SOURCE, rules)
 

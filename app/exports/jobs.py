@@ -55,6 +55,8 @@ class Worker:
         lease_seconds: float = LEASE_SECONDS,
         beat_seconds: float = BEAT_SECONDS,
         mark_seconds: float = MARK_SECONDS,
+        poll_seconds: float = POLL_SECONDS,
+        at_once: int = AT_ONCE,
     ) -> None:
         self.name = f"{os.getpid()}-{secrets.token_hex(4)}"
         """What leases name it by: no two are the same."""
@@ -64,6 +66,8 @@ class Worker:
         self._lease_seconds = lease_seconds
         self._beat_seconds = beat_seconds
         self._mark_seconds = mark_seconds
+        self._poll_seconds = poll_seconds
+        self._at_once = at_once
         self._woken = asyncio.Event()
         self._attempts: dict[str, int] = {}
 
@@ -74,7 +78,7 @@ class Worker:
     async def run(self) -> None:
         """Make what is unfinished, and go on until cancelled. What is under way then is left for the next one to go on with."""
         async with asyncio.TaskGroup() as hands:
-            for _ in range(AT_ONCE):
+            for _ in range(self._at_once):
                 hands.create_task(self._live())
 
     async def work(self) -> None:
@@ -102,7 +106,7 @@ class Worker:
             except Exception:  # a store that is away for a while must not end the making of exports
                 _log.exception("unfinished exports could not be looked for")
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), POLL_SECONDS)
+                await asyncio.wait_for(self._woken.wait(), self._poll_seconds)
 
     async def _finish(self, lease: Lease) -> None:
         """Make the export, and store what became of it."""

@@ -25,8 +25,9 @@ class _Followed:
         self.changed = asyncio.Event()
 
     def tell(self, export: Export | None) -> None:
-        if export != self.newest:
-            self.newest = export
+        shown = None if export is None else export.shown()
+        if shown != self.newest:  # a lease that is prolonged is no news
+            self.newest = shown
             changed, self.changed = self.changed, asyncio.Event()
             changed.set()
 
@@ -40,7 +41,7 @@ class Progress:
 
     async def follow(self, export: Export, watch: Watch) -> AsyncGenerator[Export, None]:
         """The export as it is, and again whenever it has changed, until it is finished. Raises what `watch` raises."""
-        told = export
+        told = export.shown()
         yield told
         if told.status not in UNFINISHED:
             return

@@ -6,11 +6,13 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 
+from app.bootstrap import opened_services
 from app.domain.account import Account, Permission, Principal
 from app.domain.errors import Conflict, ExportNotReady, NotFound, ScopeDenied, Unavailable
 from app.domain.export import Export, ExportStatus
@@ -20,7 +22,9 @@ from app.exports.jobs import LEASE_SECONDS, Worker
 from app.exports.order import Order
 from app.ledger.commands import Rules, record
 from app.ports import Store
-from app.storage.files import LocalFiles
+from app.settings import Settings
+from app.storage.files import LocalFiles, open_files
+from app.storage.sqlite import open_sqlite
 from tests.asking import ledger_of, nothing_written
 from tests.conftest import Clock
 from tests.events import START, at, usage
@@ -239,3 +243,20 @@ async def test_only_who_may_export_can_end_exports_and_only_the_own(
         with pytest.raises(ScopeDenied):
             await ending(store, files, caller_with(Permission.REPORT_READ), export.id, rules=rules)
     assert await as_it_stands(store, export) == export
+
+
+async def test_a_server_deletes_files_by_its_settings(tmp_path: Path, rules: Rules) -> None:
+    store = await open_sqlite(tmp_path / "gateway.db")
+    admin = Principal(await store.create_account("acme", START), "k1", frozenset({"admin"}))
+    old = await frozen(store, await open_files(tmp_path / "artifacts"), admin, rules)
+    new = await frozen(store, await open_files(tmp_path / "artifacts"), admin, Rules())
+    await store.close()
+
+    settings = Settings(database_url=f"sqlite:///{tmp_path / 'gateway.db'}", export_retention_days=1)
+    async with opened_services(settings) as services:
+        while (await as_it_stands(services.store, old)).file is not None:  # noqa: ASYNC110 -- nothing tells it
+            await asyncio.sleep(0.01)
+        gone = await as_it_stands(services.store, old)
+        assert (gone.status, gone.reason) == (ExportStatus.EXPIRED, "files are kept for a day; freeze it again as of its asOf")
+        assert await as_it_stands(services.store, new) == new
+    assert [each.name for each in (tmp_path / "artifacts").iterdir()] == [new.file]

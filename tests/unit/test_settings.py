@@ -23,6 +23,7 @@ def test_nothing_needs_to_be_set() -> None:
     settings = load()
     assert settings.url() == "http://127.0.0.1:8000"
     assert settings.max_future.total_seconds() == 86_400
+    assert settings.export_retention is None
 
 
 @pytest.mark.parametrize(
@@ -32,6 +33,7 @@ def test_nothing_needs_to_be_set() -> None:
         ("GATEWAY_DATABASE_URL", "postgres://db", "postgresql://user:password@host:5432/name"),
         ("GATEWAY_DATABASE_CONNECTIONS", "1", "greater than or equal to 2"),
         ("GATEWAY_DATABASE_STATEMENT_SECONDS", "0", "greater than 0"),
+        ("GATEWAY_EXPORT_RETENTION_DAYS", "0", "greater than or equal to 1"),
         ("GATEWAY_PORT", "70000", "65535"),
         ("GATEWAY_PORT", "http", "integer"),
         ("GATEWAY_SECRET", "short", "at least 32 characters"),
