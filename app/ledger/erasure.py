@@ -16,6 +16,7 @@ from app.domain.entry import PRIVATE_FIELDS, Entry, EntryKind, sequence_in
 from app.domain.errors import InvalidEvent, NotFound
 from app.ledger.acts import append_act
 from app.ledger.commands import Rules
+from app.ledger.forgetting import forget_customer, forget_event
 from app.ports import Store, Transaction
 from app.question.filters import Filters
 from app.question.records import Records
@@ -41,7 +42,8 @@ class Erased:
 async def erase(store: Store, principal: Principal, ref: str, *, rules: Rules, names: tuple[str, ...] = PRIVATE_FIELDS) -> Erased:
     """Remove the named private texts and their salts, keep their digests, and record that this was done. Needs `admin`.
 
-    `ref` is an entry's id, or an event's ref, which means all its versions. Raises NotFound and InvalidEvent.
+    `ref` is an entry's id, or an event's ref, which means all its versions, and what was refused since it contradicts the event.
+    Raises NotFound and InvalidEvent.
     """
     principal.require(Permission.ADMIN)
     _check(names)
@@ -58,14 +60,17 @@ async def erase(store: Store, principal: Principal, ref: str, *, rules: Rules, n
         entries = await tx.versions(sequence) if ref.startswith("evt_") else [named]
         return await _erased(tx, principal, entries, names, {}, rules)
 
-    return await store.transact(account_id, body)
+    erased = await store.transact(account_id, body)
+    if ref.startswith("evt_"):
+        await forget_event(store, principal, sequence, rules=rules)
+    return erased
 
 
 async def erase_customer(
     store: Store, principal: Principal, customer_id: str, *, rules: Rules, names: tuple[str, ...] = PRIVATE_FIELDS
 ) -> Erased:
     """The same for every entry that names a customer: all versions of its events, its activities, and the catalogue records that
-    are its own or belong to it. Needs `admin`.
+    are its own or belong to it. What was refused and names the customer is dropped. Needs `admin`.
 
     Some hundred entries are one transaction, so that others can record meanwhile; what is recorded of the customer after this was
     begun stays. Asked for again, it goes on where it was broken off. Raises NotFound for a customer nobody has named.
@@ -85,6 +90,7 @@ async def erase_customer(
         question = Rows(scope, filters, descending=False, above=above, limit=_AT_ONCE)
         found = await store.rows(question)
         if not found:
+            await forget_customer(store, principal, customer_id, rules=rules)
             return Erased(tuple(sorted(gone)), tuple(sorted(sequences)), tuple(sorted(others)))
         above = found[-1].sequence
         erased = await _erased_of(store, principal, found, names, {"customer_id": customer_id}, rules)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import csv
+import gzip
 import json
 from typing import Any
 
 import pytest
 
 from app.domain.account import Account, Permission, Principal
+from app.exports.freeze import create
 from app.ledger import own_formats
 from app.ledger.commands import Rules
 from app.ledger.formats import NAMES, document_of, sample_of
-from app.ports import Store
+from app.ports import Files, Store
 from tests.asking import ledger_of, nothing_written
 from tests.contract.conftest import Door
 from tests.contract.test_recording import post
@@ -217,3 +221,55 @@ async def test_an_event_that_is_refused_over_graphql_is_kept_too(door: Door, sto
     assert json.loads(edge["node"]["payload"]) == {
         "id": "u", "occurred_at": "2026-03-01T10:00:00.000000Z", "quantity": 1, "currency": "eur",
     }  # fmt: skip
+
+
+async def test_others_are_answered_while_the_worst_that_a_format_may_do_is_done(
+    door: Door, store: Store, account: Account
+) -> None:
+    """The most signs, texts and computed fields; the long way, with a clock, is `scripts/prove hostile-formats`."""
+    heavy = " + ".join(["a"] * 17)
+    names = ("message", "actor", "request_id", "transaction_id", "license_id", "order_id", "subscription_id", "unit")
+    fields = {name: {"compute": f"part({heavy}, 'b', 9) == null ? null : 'x'"} for name in names}
+    await door.ask(SAVE, document=document(**fields))
+    lines = [json.dumps({"at": "2026-03-01T10:00:00Z", "n": 1, "a": "a" * 1_000}).encode() for _ in range(1_000)]
+    sending = asyncio.create_task(sent(door, *lines))
+    answered = 0
+    while not sending.done():
+        assert (await door.ask("{ viewer { scopes } }")).data["viewer"] == {"scopes": ["ADMIN"]}
+        answered += 1
+    assert (await sending)["inserted"] == 1_000
+    assert answered > 3
+
+
+async def test_bodies_made_to_hurt_are_refused_and_leave_nothing(door: Door, store: Store, account: Account) -> None:
+    deep = b'{"at": ' + b'{"a": ' * 10_000 + b"1" + b"}" * 10_001
+    long = b'{"id": "' + b"x" * 1_000_000 + b'"}'
+    digits = b'{"quantity": ' + b"9" * 100_000 + b"}"
+    async with nothing_written(store, account):
+        data = await sent(door, deep, long, digits, query="")
+        packed = await post(door, gzip.compress(b" " * 40_000_000), content_encoding="gzip")
+    assert [each["reason"] for each in data["results"]] == [
+        "is not JSON: is nested too deeply at column 1",
+        "is larger than 131,072 bytes",
+        "has a number that is far too long to be recorded",
+    ]
+    assert packed.json()["error"]["code"] == "PAYLOAD_TOO_LARGE"
+    found = (await door.ask(REJECTS)).data["rejects"]["edges"]
+    assert [len(each["node"]["payload"]) for each in reversed(found)] == [len(deep), 1_000, len(digits)]
+
+
+async def test_what_a_format_does_not_map_becomes_columns_of_the_usage_ledgers_files(
+    door: Door, store: Store, files: Files, admin: Principal, rules: Rules
+) -> None:
+    """Keys in order of first sight, and no column for what is mapped."""
+    made = document() | {"fields": {"occurred_at": {"path": "at"}, "quantity": {"path": "n"}}, "additional": "rest"}
+    await own_formats.save(store, admin, made, rules=rules)
+    first_line = b'{"at": "2026-03-01T10:00:00Z", "n": 1, "zone": "eu", "price": 0.10}'
+    await sent(door, first_line, b'{"at": "2026-03-01T11:00:00Z", "n": 2, "who": "x"}')
+    frozen = await create(store, files, admin, "usage-ledger", "csv", {"order": ["asc"]}, rules=rules)
+    assert frozen.file is not None
+    text = b"".join([chunk async for chunk in files.read(frozen.file)]).decode()
+    header, first, second = csv.reader(text.splitlines())
+    columns = [each for each in header if each.startswith("additional_data")]
+    assert columns == ["additional_data.price", "additional_data.zone", "additional_data.who"]
+    assert [[row[header.index(each)] for each in columns] for row in (first, second)] == [["0.1", "eu", ""], ["", "", "x"]]

@@ -18,6 +18,7 @@ from app.domain.errors import InvalidEvent, NotFound, ScopeDenied
 from app.domain.reject import OPEN, Reject, RejectFilters, RejectStatus, Shape
 from app.ledger import own_formats, refusals, replaying
 from app.ledger.commands import Rules, record, record_prepared
+from app.ledger.erasure import erase, erase_customer
 from app.ledger.formats import Format, load
 from app.ledger.intake import Item, Kind, reader_for
 from app.ledger.outcome import Outcome, Status
@@ -25,7 +26,7 @@ from app.ledger.refusals import Arrival
 from app.ledger.replaying import drop, replay
 from app.ledger.translation import prepare_items
 from app.ports import Store, Transaction
-from tests.asking import ledger_of, nothing_written
+from tests.asking import ledger_of, nothing_written, told
 from tests.conftest import Clock
 from tests.events import START, activity, usage
 
@@ -70,6 +71,11 @@ async def send(
 
 async def kept(store: Store, account: Account, filters: RejectFilters = EVERY) -> list[Reject]:
     return await store.rejects(account.id, limit=100, descending=False, filters=filters)
+
+
+async def totals(store: Store, principal: Principal) -> dict[str, Any]:
+    """All totals of the account's usage, by day."""
+    return await told(store, principal, "usage-summary", bucket="day")
 
 
 def short(rejects: Sequence[Reject]) -> list[tuple[str, str | None, str | None, str | None]]:
@@ -233,6 +239,7 @@ async def test_once_the_format_is_mended_a_replay_empties_the_rejects_and_the_le
         for entries in (await ledger_of(store, account), await ledger_of(store, clean))
     ]
     assert facts[0] == facts[1]
+    assert await totals(store, admin) == await totals(store, principal)
 
     assert (await replay(store, admin, rules=rules)).told() == {"inserted": 0, "duplicate": 0, "conflict": 0, "rejected": 0}
     assert len(await ledger_of(store, account)) == 11 + 2
@@ -414,3 +421,30 @@ async def test_replaying_needs_to_record_and_dropping_needs_admin(
     with pytest.raises(ScopeDenied):
         await drop(store, caller_with(Permission.USAGE_WRITE), ["rej_1_1"], rules=rules)
     assert [each.status in OPEN for each in await kept(store, account)] == [True]
+
+
+async def test_what_contradicts_an_event_goes_with_the_events_texts(
+    store: Store, account: Account, admin: Principal, rules: Rules
+) -> None:
+    said = a_line(more={"who": "Ann"})
+    await send(store, admin, b"\n".join([said, a_line(more={"who": "Bob"}), a_line(id="b", n="x")]), rules=rules)
+    await erase(store, admin, "evt_1_1", rules=rules)
+    assert [(each.status.value, each.text) for each in await kept(store, account)] == [
+        ("dropped", None), ("rejected", a_line(id="b", n="x").decode()),
+    ]  # fmt: skip
+    assert [each.action for each in await ledger_of(store, account)] == ["usage.consumed", "entry.erased", "reject.dropped"]
+
+
+async def test_what_names_a_customer_goes_with_the_customers_texts(
+    store: Store, account: Account, admin: Principal, rules: Rules
+) -> None:
+    format_ = load(document(customer_id={"path": "c"}))
+    lines = [
+        a_line(c="7"), a_line(id="own", c="7", n="x"), a_line(id="number", c=7, n="x"), a_line(id="within", c="17", n="x"),
+        a_line(id="other", c="8", n="7.x"), b"c=7 nonsense", b"c=17 nonsense",
+    ]  # fmt: skip
+    await send(store, admin, b"\n".join(lines), rules=rules, format_=format_)
+    await erase_customer(store, admin, "7", rules=rules)
+    assert [each.text for each in await kept(store, account)] == [
+        None, None, *(line.decode() for line in lines[3:5]), None, "c=17 nonsense",
+    ]  # fmt: skip
