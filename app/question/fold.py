@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from app.domain.errors import InvalidQuery
-from app.question.groups import Group, Grouped, Groups
-from app.question.measures import NO_EXTRAS, Extras
+from app.question.groups import Group, Grouped, Groups, Place
+from app.question.measures import NO_EXTRAS, Extras, Measure
 from app.question.order import meets, only_currency, only_unit, place, sort_key
 from app.question.tally import Cell, Counted, Key, Tally, tallied
 
@@ -17,6 +18,13 @@ __all__ = ["MOST_FILLED", "Cell", "Counted", "fold", "only_currency", "only_unit
 
 MOST_FILLED = 100_000
 """Groups that filling may make."""
+_TALLIED: dict[Measure, Callable[[Tally], int | datetime | None]] = {
+    Measure.KEY: lambda tally: None,
+    Measure.EVENTS: lambda tally: tally.events,
+    Measure.FIRST_USE: lambda tally: tally.first,
+    Measure.LAST_USE: lambda tally: tally.last,
+}
+"""What groups can be ordered by before they are made."""
 
 
 def fold(counted: Counted | Iterable[Cell], question: Groups, earlier: Counted | Iterable[Cell] = ()) -> Grouped:
@@ -34,10 +42,18 @@ def fold(counted: Counted | Iterable[Cell], question: Groups, earlier: Counted |
             tallies.setdefault(key, Tally())
     _fill(tallies, question)
     wanted = question.wanted
-    groups = [_compared(tally.group(key, wanted), past.get(key), wanted, question) for key, tally in tallies.items()]
     # The whole tells extras only where it is the one group.
     of_all = NO_EXTRAS if question.by or question.buckets is not None else wanted
     all_told = _compared(total.group((None, ()), of_all), past_total, of_all, question)
+    told_of = _TALLIED.get(question.order.measure)
+    if told_of is not None and not question.having and question.top is None and question.comparison is None:
+        # Of many thousands a page is told: only its groups are made.
+        keys = ((sort_key(Place(told_of(tally), *key), question), key) for key, tally in tallies.items())
+        places = sorted(keys, key=lambda pair: pair[0])
+        first, last = _window(places, question)
+        page = [tallies[key].group(key, wanted) for _, key in places[first:last]]
+        return Grouped(page, all_told, len(places), more_after=last < len(places), more_before=first > 0)
+    groups = [_compared(tally.group(key, wanted), past.get(key), wanted, question) for key, tally in tallies.items()]
     groups = [group for group in groups if all(meets(group, each) for each in question.having)]
     keyed = sorted(((sort_key(place(group, question), question), group) for group in groups), key=lambda pair: pair[0])
     other, top = None, list[Group]()
@@ -102,7 +118,7 @@ def _other(told: Sequence[Group], tallies: dict[Key, Tally], past: dict[Key, Tal
     return _compared(rest.group((None, ()), NO_EXTRAS), past_rest, NO_EXTRAS, question)
 
 
-def _window(keyed: Sequence[tuple[Any, Group]], question: Groups) -> tuple[int, int]:
+def _window(keyed: Sequence[tuple[Any, Any]], question: Groups) -> tuple[int, int]:
     """Where the asked-for groups begin and end."""
     first, last = 0, len(keyed)
     if question.after is not None:

@@ -147,9 +147,12 @@ class Tally:
 
 
 def _plus(sums: dict[str | None, list[int]], of: str | None, total: int, count: int) -> None:
-    found = sums.setdefault(of, [0, 0])
-    found[0] += total
-    found[1] += count
+    found = sums.get(of)
+    if found is None:
+        sums[of] = [total, count]
+    else:
+        found[0] += total
+        found[1] += count
 
 
 def tallied(counted: Counted, question: Groups) -> tuple[dict[Key, Tally], Tally]:
@@ -162,7 +165,8 @@ def tallied(counted: Counted, question: Groups) -> tuple[dict[Key, Tally], Tally
         if found is None:
             found = tallies[key] = Tally()
         found.add(cell)
-        total.add(cell)
+    for tally in tallies.values():
+        total.merge(tally)
     # Whatever stands was counted in a cell too, but for the one answer about nothing at all.
     for each in counted.customers:
         if (each.bucket, each.dimensions) in tallies:

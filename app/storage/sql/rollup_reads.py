@@ -60,7 +60,8 @@ class RollupShape:
     bucket: Hashable
 
 
-@dataclass(frozen=True, slots=True)
+# Not frozen: there may be tens of thousands, and a frozen one takes three times as long to make.
+@dataclass(slots=True)
 class Row:
     """One row: the keys as the ledger's rows have them, how many entries, and what is added up of them.
 

@@ -129,7 +129,10 @@ class Summaries:
         if newer:
             rows, touched = self._without(rows, newer, question)
         looks = _Looks(self._dialect, self._uses, self._ledger, question, planned, apart)
-        cells = [self._cell(row, *await looks.extremes(row, touched=at in touched)) for at, row in enumerate(rows)]
+        cells = []
+        for at, row in enumerate(rows):
+            uses = None if apart else _certain(row)
+            cells.append(self._cell(row, *(uses or await looks.extremes(row, touched=at in touched))))
         days_told = None if planned.first is None or planned.end is None else planned.end - planned.first - len(planned.cut)
         name = rollup.name if planned.months is None else f"{planned.months.name} and {rollup.name}"
         return cells, Way(name, planned.reason, days_told, len(planned.edges), len(newer), looks.made)
@@ -207,6 +210,12 @@ class Summaries:
         return (*row.key, *row.counts, *uses, *row.sums)
 
 
+def _certain(row: Row) -> tuple[int, int] | None:
+    """The first and the last use of a row that no day apart has a part in, where both are certain: nearly always."""
+    first, last = row.first, row.last
+    return None if first is None or last is None or first & 1 or not last & 1 else (first >> 1, last >> 1)
+
+
 class _Looks:
     """First and last uses for one question, in microseconds since 1970, looked up where they have to be."""
 
@@ -229,9 +238,6 @@ class _Looks:
         if not touched:
             first = min((each for each in (first, row.first_apart) if each is not None), default=None)
             last = max((each for each in (last, row.last_apart) if each is not None), default=None)
-            # The usual case, and of it there may be many thousands.
-            if first is not None and last is not None and not first & 1 and last & 1:
-                return first >> 1, last >> 1
         found_first = await self._certain(row, first, last=False)
         found_last = await self._certain(row, last, last=True)
         if touched:

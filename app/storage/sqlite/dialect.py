@@ -165,7 +165,10 @@ class SqliteDialect:
         return [func.sum(self.entries.c[column]) for column in self.decimal_columns(name)]
 
     def total(self, values: Sequence[int | None]) -> int:
-        return sum((value or 0) * weight for value, weight in zip(values, (_E28, _E18, _E9, 1), strict=True))
+        top, upper, middle, lowest = values
+        if top is None or upper is None or middle is None or lowest is None:
+            return 0  # all of them are null, or none
+        return top * _E28 + upper * _E18 + middle * _E9 + lowest
 
 
 @lru_cache(maxsize=65_536)
