@@ -13,6 +13,7 @@ from rich.table import Table
 from app.cli.asking import AsOfOption, Given, as_of_asked, asks, kind_argument, report_asked
 from app.cli.keys import AccountOption
 from app.cli.session import Session, run
+from app.cli.sources import told_of
 from app.domain.errors import InvalidQuery
 from app.exports.encoding import Encoding
 from app.exports.formats import csv
@@ -35,6 +36,7 @@ def report_command(
     as_csv: Annotated[
         bool, typer.Option("--csv", help="Print CSV, the section in the first column if there are several.")
     ] = False,
+    explain: Annotated[bool, typer.Option("--explain", help="Also say, on standard error, where each total was found.")] = False,
 ) -> None:
     """Ask a report. Totals always cover everything that was asked for, whatever the limit shows."""
     report = report_asked(kind).asked_with(given)
@@ -46,13 +48,14 @@ def report_command(
     async def body(session: Session) -> None:
         principal = await session.principal(account)
         opened = await open_ledger(session.store, principal, as_of_asked(as_of))
+        ledger = told_of(session.store) if explain else session.store
         if as_csv:
             texts = {name: tuple(values) for name, values in given.items()}
-            async for data in Encoding(session.store, Order(report, csv.FORMAT, texts, parameters), opened).chunks():
+            async for data in Encoding(ledger, Order(report, csv.FORMAT, texts, parameters), opened).chunks():
                 sys.stdout.buffer.write(data)
             return
         rows: dict[str, list[Any]] = {section.name: [] for section in report.sections}
-        async for section, batch in report.answer(session.store, opened, parameters):
+        async for section, batch in report.answer(ledger, opened, parameters):
             rows[section.name] += [row_values(section, row) for row in batch]
         if as_json:
             answered = {"as_of": opened.scope.as_of, **rows}

@@ -198,3 +198,25 @@ async def test_nothing_recorded_is_a_total_of_nothing(door: Door) -> None:
         "total": {"events": 0, "quantity": None, "quantities": [], "charges": [], "firstUse": None},
         "groups": {"totalCount": 0, "edges": []},
     }
+
+
+async def test_a_summary_tells_where_its_totals_were_found(door: Door, engine: str, recorded: None) -> None:
+    query = """query ($by: [GroupKey!]) {
+      usageSummary(groupBy: $by, filters: { from: "2026-03-30T00:00:00Z", to: "2026-04-01T12:00:00Z" }) {
+        total { events } source { source reason days parts newerEntries lookedUp }
+      }
+    }"""
+    found = (await door.ask(query, by=[{"dimension": "CUSTOMER"}])).data["usageSummary"]
+    kept = {
+        "source": "customer_days",
+        "reason": "the smallest that has customer_id",
+        "days": 2,
+        "parts": 1,
+        "newerEntries": 0,
+        "lookedUp": 0,
+    }
+    assert found == {"total": {"events": 5}, "source": None if engine == "memory" else kept}
+    found = (await door.ask(query, by=[{"dimension": "LICENSE"}])).data["usageSummary"]
+    word = "no rollup has license_id in one place; name a license, an order, a subscription or a customer"
+    kept = {"source": "ledger", "reason": word, "days": None, "parts": 0, "newerEntries": 0, "lookedUp": 0}
+    assert found == {"total": {"events": 5}, "source": None if engine == "memory" else kept}

@@ -94,6 +94,19 @@ def test_the_csv_of_a_live_report_is_that_of_an_export(place: Path, kind: str) -
     assert ran.stdout_bytes == (place / "out.csv").read_bytes()
 
 
+def test_a_report_explains_where_each_total_was_found(place: Path) -> None:
+    asked = ("report", "customer-summary", "--account", "acme", "--customer-id", "c1", "--csv")
+    plain, explained = gateway(*asked), gateway(*asked, "--explain")
+
+    assert explained.stdout_bytes == plain.stdout_bytes
+    assert plain.stderr == ""
+    assert explained.stderr.splitlines()[:3] == [
+        "totals by license_id: contract_days: the smallest that has customer_id, license_id",
+        "totals by product_id: contract_days: the smallest that has customer_id, product_id",
+        "totals by feature_code: feature_days: the smallest that has customer_id, feature_code",
+    ]
+
+
 def test_an_earlier_point_is_frozen_when_it_is_named(place: Path) -> None:
     for name in ("one", "two"):
         gateway("export", "usage-ledger", "--account", "acme", "--out", name, "--as-of", "3")

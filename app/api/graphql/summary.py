@@ -17,7 +17,8 @@ from app.api.graphql.shapes import resolver
 from app.api.graphql.totals import GroupTold, UsageGroup, UsageTotal, group_told
 from app.ports import Ledger
 from app.question.groups import GroupOrder
-from app.question.measures import Extras
+from app.question.measures import NO_EXTRAS, Extras
+from app.question.way import Way
 from app.reports.grouping import Summary, SummaryQuestion, Wanted, read, rest, whole
 from app.reports.report import Opened, Page, PageRequest
 from app.reports.totals import Told, group_row, group_rows
@@ -66,10 +67,27 @@ class Reading:
             other = await rest(self.ledger, summary, extras)
         return Told(other, replace(summary, grouped=replace(summary.grouped, other=other)))
 
+    async def way(self) -> Way | None:
+        """How the engine found the totals; None where it has one way only."""
+        summary = await self._begun() or await self.page(PageRequest(first=0), NO_EXTRAS)
+        return summary.grouped.way
+
     async def _begun(self) -> Summary | None:
         # Fields that stand side by side begin one after the other: let `groups`, if it is asked for, begin its read first.
         await asyncio.sleep(0)
         return await next(iter(self.pages.values())) if self.pages else None
+
+
+@strawberry.type(
+    description="Where totals were found. The answer is exact either way; this tells why it took its time, and may change."
+)
+class SummarySource:
+    source: str = strawberry.field(description="The rollups that told them, or `ledger`.")
+    reason: str = strawberry.field(description="Why these.")
+    days: int | None = strawberry.field(description="Whole UTC days that the rollups told; null for an open period.")
+    parts: int = strawberry.field(description="Parts of the period, no whole days, that the ledger told beside the rollups.")
+    newer_entries: int = strawberry.field(description="Entries recorded after `asOf` that were taken off again.")
+    looked_up: int = strawberry.field(description="First and last uses that were looked up in the ledger.")
 
 
 @strawberry.type(description=REPORT.description)
@@ -107,6 +125,20 @@ class UsageSummary:
     async def other(self, info: Info) -> UsageTotal | None:
         told = await self.reading.other(extras_in(info))
         return None if told is None else _told(told)
+
+    @resolver("Where the totals were found; null where the engine keeps nothing beside the ledger.")
+    async def source(self) -> SummarySource | None:
+        way = await self.reading.way()
+        if way is None:
+            return None
+        return SummarySource(
+            source=way.source,
+            reason=way.reason,
+            days=way.days,
+            parts=way.parts,
+            newer_entries=way.newer,
+            looked_up=way.looked_up,
+        )
 
     @resolver("Up to where the ledger was read, what has come late, and what nobody knows.")
     def completeness(self) -> Completeness:

@@ -126,7 +126,10 @@ def plan(question: Groups) -> Plan:
         return Plan("a key of additional data is in no rollup")
     found = next(_fitting(by | named, named), None)
     if found is None:
-        return Plan(f"no rollup has {', '.join(sorted(by | named))} together")
+        of = ", ".join(sorted(by | named))
+        if any(by | named <= set(each.dimensions) for each in ROLLUPS):
+            return Plan(f"no rollup has {of} in one place; name a license, an order, a subscription or a customer")
+        return Plan(f"no rollup has {of} together")
     rollup, link = found
     if question.buckets is not None and question.buckets.granularity is Granularity.HOUR:
         return Plan("hours are shorter than a rollup's days")
@@ -145,7 +148,8 @@ def plan(question: Groups) -> Plan:
         edges.append(Period(period.start, day_start(first)))
     if period.end is not None and end is not None and day_start(end) < period.end:
         edges.append(Period(day_start(end), period.end))
-    found_plan = Plan(f"{rollup.name} has all that is asked for", rollup, link, first, end, cut=cut, edges=tuple(edges))
+    reason = f"the smallest that has {', '.join(sorted(by | named)) or 'everything'}"
+    found_plan = Plan(reason, rollup, link, first, end, cut=cut, edges=tuple(edges))
     return found_plan if rollup.by_customer else _with_months(found_plan, by | named, question)
 
 
@@ -162,7 +166,6 @@ def _with_months(days: Plan, needed: set[str], question: Groups) -> Plan:
         return days
     return replace(
         days,
-        reason=f"{months.name} and {_of(days).name} have all that is asked for",
         months=months,
         first_month=first,
         end_month=end,
@@ -172,11 +175,6 @@ def _with_months(days: Plan, needed: set[str], question: Groups) -> Plan:
 def month_from(day: int) -> int:
     """The first day, that day or a later one, with which a month begins."""
     return day if month_of(day) == day else month_of(month_of(day) + 31)
-
-
-def _of(days: Plan) -> Rollup:
-    assert days.rollup is not None
-    return days.rollup
 
 
 def _strange(filters: Filters) -> set[str]:
