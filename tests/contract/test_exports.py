@@ -138,6 +138,17 @@ async def test_a_report_that_cuts_time_by_itself_takes_a_time_zone(door: Door, f
     assert export["parameters"] == {"license_id": ["l1"], "time_zone": ["Asia/Tokyo"]}
 
 
+async def test_options_of_the_file_are_asked_for_as_words_and_stand_with_what_was_asked(door: Door, filled: None) -> None:
+    options = {"localTime": "Asia/Tokyo", "decimals": "COMMA", "compression": "GZIP"}
+    export = (await freeze(door, "usage-ledger", format="CSV", options=options)).data["createExport"]["export"]
+    assert export["parameters"] == {"local_time": ["Asia/Tokyo"], "decimals": ["comma"], "compression": ["gzip"]}
+    assert (export["status"], export["fileName"], export["contentType"]) == (
+        "READY",
+        f"usage-ledger-as-of-{export['asOf']}.csv.gz",
+        "application/gzip",
+    )
+
+
 @pytest.mark.parametrize(
     ("kind", "stated", "code", "field"),
     [
@@ -154,6 +165,8 @@ async def test_a_report_that_cuts_time_by_itself_takes_a_time_zone(door: Door, f
         ("usage-ledger", {"orderBy": {"measure": "EVENTS"}}, "VALIDATION_ERROR", "orderBy"),
         ("usage-ledger", {"asOf": {"sequence": 99}}, "VALIDATION_ERROR", "asOf"),
         ("usage-ledger", {"filters": {"statusCode": [99]}}, "VALIDATION_ERROR", "filters.statusCode"),
+        ("usage-ledger", {"options": {"decimals": "COMMA"}}, "VALIDATION_ERROR", "options.decimals"),
+        ("usage-ledger", {"format": "PDF", "options": {"compression": "GZIP"}}, "VALIDATION_ERROR", "options.compression"),
         (
             "usage-ledger",
             {"filters": {"from": "2026-02-01T00:00:00Z", "to": "2026-01-01T00:00:00Z"}},

@@ -279,6 +279,10 @@ BROKEN = (
         "VALIDATION_ERROR",
         f"format: is not a format of exports; these are: {', '.join(each.name for each in FORMATS)}",
     ),
+    # What other doors offer, and the contract does not.
+    ('{"report_kind": "usage-summary", "format": "jsonl"}', 422, "VALIDATION_ERROR", None),
+    ('{"report_kind": "usage-ledger", "format": "csv", "filters": {"decimals": "comma"}}', 400, "INVALID_JSON", None),
+    ('{"report_kind": "usage-ledger", "options": {}}', 400, "INVALID_JSON", None),
     ('{"report_kind": "usage-summary", "format": null}', 422, "VALIDATION_ERROR", "format: must be a string"),
     ('{"report_kind": "usage-summary", "filters": []}', 422, "VALIDATION_ERROR", "filters: must be an object"),
     (
