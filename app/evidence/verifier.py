@@ -28,7 +28,6 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from app.evidence.artifact import Row, Unreadable, csv_rows, exact, json_rows, jsonl_rows
 from app.evidence.trees import BLOCK, Totals, Tree, canonical, entry_leaf, extends, hash_of, included
-from app.evidence.workbook import workbook_rows
 
 WORKBOOK = "xlsx"
 MANIFEST = "usage-gateway/export-manifest/v1"
@@ -253,6 +252,8 @@ READERS = (*TEXTS, WORKBOOK)
 def _rows_of(file: Path, manifest: Row) -> Iterator[tuple[str, Row]]:
     with file.open("rb") as plain:
         if manifest["format"] == WORKBOOK:
+            from app.evidence.workbook import workbook_rows  # which takes a while to load
+
             yield from workbook_rows(plain, manifest)
             return
         packed = plain.read(2) == b"\x1f\x8b"

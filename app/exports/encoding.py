@@ -131,7 +131,8 @@ class Encoding:
         if self._wanted.format.named:
             account = await self._ledger.account(self._opened.scope.account_id)
             document = replace(document, account="" if account is None else account.name)
-        writer = self._writer(document)
+        # On a thread: some formats have much to load when they are first asked for.
+        writer = await asyncio.to_thread(self._writer, document)
 
         def encode(section: Section, rows: Sequence[Any]) -> bytes:
             values = values_of(section, rows)

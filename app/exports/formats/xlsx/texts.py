@@ -13,8 +13,3 @@ def escaped(text: str) -> str:
     if "_x" in text:
         text = _WRITTEN.sub(lambda found: "_x005F" + found[0], text)
     return _REFUSED.sub(lambda found: f"_x{ord(found[0]):04X}_", text)
-
-
-def unescaped(text: str) -> str:
-    """The text that `escaped` wrote so."""
-    return _WRITTEN.sub(lambda found: chr(int(found[1], 16)), text) if "_x" in text else text
