@@ -78,6 +78,21 @@ async def test_every_report_is_proven_in_every_format(
     assert told.trust == [f"the pinned key {next(iter(made.keys))}"]
 
 
+@pytest.mark.parametrize("format", sorted(ROWS_BACK))
+async def test_options_of_a_file_change_nothing_of_what_is_proven(
+    store: Store, files: Files, admin: Principal, rules: Rules, signer: Signer, tmp_path: Path, format: str
+) -> None:
+    await fill(store, admin, rules)
+    chosen = {"local_time": ["Europe/Berlin"], "decimals": ["comma"], "compression": ["gzip"]}
+    taken = next(each.options for each in FORMATS if each.name == format)
+    options = {name: texts for name, texts in chosen.items() if name in taken}
+    assert options
+    made = await proof(store, files, admin, rules, signer, tmp_path, "license-audit", format, ASKED["license-audit"] | options)
+    told = verify_export(made.file, made.manifest, made.keys)
+    assert told.refused == []
+    assert any("made again from the file" in each for each in told.proven)
+
+
 async def test_a_manifest_says_what_was_asked_and_what_the_ledger_was(
     store: Store, files: Files, account: Account, admin: Principal, rules: Rules, signer: Signer
 ) -> None:
