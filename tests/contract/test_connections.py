@@ -26,6 +26,7 @@ WALKS = {
     "Query.activities": "{ walked: activities(PAGE) { CONNECTION } }",
     "Query.usageLedger": "{ walked: usageLedger(PAGE) { CONNECTION } }",
     "Query.checkpoints": "{ walked: checkpoints(PAGE) { CONNECTION } }",
+    "Query.rejects": "{ walked: rejects(PAGE) { CONNECTION } }",
     "Drift.changes": '{ drift(exportId: "rptx_0") { walked: changes(PAGE) { CONNECTION } } }',
     "Query.exports": "{ walked: exports(PAGE) { CONNECTION } }",
     "UsageSummary.groups": "{ report: usageSummary(groupBy: [{ dimension: PRODUCT }]) { walked: groups(PAGE) { CONNECTION } } }",
@@ -55,8 +56,10 @@ OF_A_ROW = {"UsageSummary.groups": "productId events", "Query.checkpoints": "nam
 
 
 @pytest.fixture
-async def filled(store: Store, account: Account, admin: Principal, rules: Rules, services: Services) -> None:
+async def filled(store: Store, account: Account, admin: Principal, rules: Rules, services: Services, door: Door) -> None:
     """Five of everything that is walked."""
+    refused = [{"id": f"refused {n}"} for n in range(ROWS)]
+    await door.client.post("/api/v1/usage-events", headers=door.headers, json=refused)
     named = ("product_id", "customer_id", "license_id", "order_id", "subscription_id")
     await record(store, admin, [usage(**dict.fromkeys(named, f"x{n}")) for n in range(ROWS)], rules=rules)
     await record(store, admin, [usage(**dict.fromkeys(("customer_id", "license_id"), "one")) for _ in range(ROWS)], rules=rules)
@@ -81,12 +84,16 @@ def test_no_connection_is_left_out() -> None:
     assert set(WALKS) == set(connections())
 
 
-@pytest.mark.parametrize("place", WALKS)
-async def test_a_walk_from_either_end_meets_every_row_once(place: str, door: Door, filled: None) -> None:
+async def test_a_walk_from_either_end_meets_every_row_once(door: Door, filled: None) -> None:
+    for place in WALKS:
+        await walk(place, door)
+
+
+async def walk(place: str, door: Door) -> None:
     whole = await page(door, place, "first: 200")
     edges = whole["edges"]
     cursors = [each["cursor"] for each in edges]
-    assert len(edges) >= ROWS
+    assert len(edges) >= ROWS, place
     assert len({str(each["node"]) for each in edges}) == len(set(cursors)) == len(edges)
     assert whole["pageInfo"] == {
         "hasNextPage": False,
@@ -103,7 +110,7 @@ async def test_a_walk_from_either_end_meets_every_row_once(place: str, door: Doo
         forward += read["edges"]
         assert read["pageInfo"]["endCursor"] == forward[-1]["cursor"]
         after = f'after: "{forward[-1]["cursor"]}"' if read["pageInfo"]["hasNextPage"] else ""
-    assert forward == edges
+    assert forward == edges, place
 
     backward: list[Any] = []
     before = ""
@@ -113,7 +120,7 @@ async def test_a_walk_from_either_end_meets_every_row_once(place: str, door: Doo
         backward = read["edges"] + backward
         assert read["pageInfo"]["startCursor"] == backward[0]["cursor"]
         before = f'before: "{backward[0]["cursor"]}"' if read["pageInfo"]["hasPreviousPage"] else ""
-    assert backward == edges
+    assert backward == edges, place
 
     between = await page(door, place, f'first: 99 after: "{cursors[0]}" before: "{cursors[-1]}"')
     assert between["edges"] == edges[1:-1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 import time
@@ -11,6 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from websockets.asyncio.client import connect as connect_async
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
@@ -341,3 +343,44 @@ def test_many_operations_share_a_connection_and_each_sees_its_own_end_of_the_led
             send(opened, count, f"q{n}")
             assert heard(opened)["payload"]["data"]["activities"]["totalCount"] == n + 1
             assert heard(opened) == {"type": "complete", "id": f"q{n}"}
+
+
+def test_two_hundred_subscribers_cost_one_reader(
+    served: Served, account: Account, token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads = {"head": 0, "rows": 0, "key": 0}
+    for name in reads:
+        asked = getattr(served.services.store, name)
+
+        async def counted(*given: Any, _name: str = name, _asked: Any = asked) -> Any:
+            reads[_name] += 1
+            return await _asked(*given)
+
+        monkeypatch.setattr(served.services.store, name, counted)
+    query = "subscription { activities { edge { node { senderId } } } }"
+    url = served.url.replace("http", "ws") + "/graphql"
+    entries = [str(n) for n in range(5)]
+
+    async def subscriber(begun: asyncio.Barrier) -> list[str]:
+        async with connect_async(url, subprotocols=["graphql-transport-ws"], proxy=None) as opened:  # type: ignore[list-item]
+            await opened.send(json.dumps({"type": "connection_init", "payload": bearer(token)}))
+            await opened.recv()
+            await opened.send(json.dumps({"type": "subscribe", "id": "1", "payload": {"query": query}}))
+            await opened.recv()
+            await begun.wait()
+            told = [json.loads(await opened.recv()) for _ in entries]
+            return [each["payload"]["data"]["activities"]["edge"]["node"]["senderId"] for each in told]
+
+    async def follow() -> list[list[str]]:
+        begun = asyncio.Barrier(201)
+        async with asyncio.timeout(60), asyncio.TaskGroup() as tasks:
+            subscribers = [tasks.create_task(subscriber(begun)) for _ in range(200)]
+            await begun.wait()
+            reads.update(head=0, rows=0, key=0)
+            await asyncio.to_thread(write, served, account, *entries)
+        return [each.result() for each in subscribers]
+
+    assert asyncio.run(follow()) == [entries] * 200
+    assert reads["rows"] == 1  # the five were recorded together, and read together
+    # The ends of ledger and key are looked at from time to time, by one for all.
+    assert reads["head"] + reads["key"] < 200
