@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+from functools import partial
 from pathlib import Path
 
 import pytest
+import typer
 from graphql import (
     GraphQLEnumType,
     GraphQLField,
@@ -19,10 +21,14 @@ from graphql import (
     get_named_type,
     specified_scalar_types,
 )
+from typer.testing import CliRunner
 
 from app.api.graphql.schema import schema, sdl
+from app.cli.schema import schema_command
 from tests.node import node
 
+schema_app = typer.Typer()
+schema_app.command()(schema_command)
 OWN = {name: each for name, each in schema._schema.type_map.items() if not name.startswith("__")}
 OBJECTS = {name: each for name, each in OWN.items() if isinstance(each, GraphQLObjectType)}
 ROWS_OF_ENTRIES = {"LicenseAuditActivitiesRow", "LicenseAuditStatesRow"}
@@ -122,6 +128,22 @@ def test_a_deprecation_says_what_to_do_instead() -> None:
             assert field.deprecation_reason is None or len(field.deprecation_reason) > 10, f"{name}.{place}"
         for place, value in getattr(each, "values", {}).items():
             assert value.deprecation_reason is None or len(value.deprecation_reason) > 10, f"{name}.{place}"
+
+
+def test_a_change_that_breaks_a_caller_is_told(tmp_path: Path) -> None:
+    older = tmp_path / "schema.graphql"
+    run = partial(CliRunner().invoke, schema_app)
+    older.write_text(sdl())
+    same = run(["--since", str(older)])
+    assert (same.exit_code, same.output) == (0, "")
+    older.write_text(sdl().replace("type ActivityEvent {\n", 'type ActivityEvent {\n  """Gone."""\n  old: String\n\n'))
+    broken = run(["--since", str(older)])
+    assert (broken.exit_code, broken.output) == (1, "breaking: Field ActivityEvent.old was removed.\n")
+    older.write_text(
+        re.sub(r'\n  """The scope `usage:write`."""\n  USAGE_WRITE\n', "\n", sdl()).replace("[[USAGE_WRITE]]", "[[ADMIN]]")
+    )
+    dangerous = run(["--since", str(older)])
+    assert (dangerous.exit_code, dangerous.output) == (0, "dangerous: Enum value Scope.USAGE_WRITE was added.\n")
 
 
 def test_where_one_of_several_is_chosen_an_input_says_so() -> None:
