@@ -60,8 +60,8 @@ class Settings(BaseSettings):
     secret: str | None = Field(
         None,
         description=(
-            "Signs links and seals signing keys, at least 32 characters. Default: a secret for each account, made when first"
-            " needed and kept in the database."
+            "Signs links and sessions and seals signing keys, at least 32 characters. Default: a secret for each account, made"
+            " when first needed and kept in the database."
         ),
     )
     checkpoint_seconds: float = Field(

@@ -5,25 +5,27 @@ from __future__ import annotations
 import io
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import httpx2
 import pytest
 from openpyxl import load_workbook
 
 from app.api.body import exact_json
-from app.bootstrap import clear_away
 from app.domain.account import Account, Permission
 from app.domain.entry import Entry
+from app.domain.errors import Unavailable
+from app.exports.workbooks import Workbook, clear_away
 from app.ledger import credentials
 from app.ledger.commands import Rules, amend, record, retract
 from app.question.rows import Rows
 from app.question.scope import Scope
+from app.storage.files import LocalFiles
 from tests.conftest import Clock
 from tests.vendors.served import Served, serving
 
@@ -423,6 +425,34 @@ def test_an_expired_link_is_refused_and_its_file_is_cleared_away(client: Client)
     assert client.served.run(files.size(name)) is None
     client.clock.advance(seconds=-1)
     refused(httpx2.get(url, verify=False), 404, "the workbook is not there, or no longer")
+
+
+def test_an_answer_that_breaks_off_leaves_no_workbook(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    client.record(*({"transaction_id": f"t{at}"} for at in range(1_200)))
+    before, add = client.entries(), Workbook.add
+
+    async def failing(workbook: Workbook, rows: Sequence[Any]) -> None:
+        if len(rows) < 1_000:
+            raise Unavailable("there is no room left for files of exports")
+        await add(workbook, rows)
+
+    monkeypatch.setattr(Workbook, "add", failing)
+    with pytest.raises(httpx2.RemoteProtocolError):
+        client.report(generate_excel="true")
+
+    files = client.served.services.files
+    assert client.entries() == before
+    assert [each for each in client.served.run(files.names("workbook-")) if f"-{client.account.id}-" in each] == []
+    assert list(cast(LocalFiles, files).folder.glob(".draft-*")) == []
+
+
+def test_where_there_is_no_room_for_a_workbook_the_answer_says_so(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def full(files: LocalFiles) -> None:
+        raise Unavailable("there is no room left for files of exports")
+
+    monkeypatch.setattr(LocalFiles, "create", full)
+    refused(client.report(generate_excel="true"), 503, "there is no room left for files of exports")
+    assert client.report().status_code == 200
 
 
 def test_asking_for_the_head_makes_no_workbook(client: Client) -> None:
