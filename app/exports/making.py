@@ -26,8 +26,18 @@ from app.reports.report import Opened
 Progress = Callable[[int], Awaitable[None]]
 
 
+_LOOKED_THROUGH = 1_000
+"""Entries that are looked through at once, while the account is locked."""
+_ROUNDS = 3
+"""How often it is looked without the lock, before all that has come in since is looked through under it."""
+
+
 class _Stale(Exception):
     """Texts were erased while the file was made."""
+
+
+class _Behind(Exception):
+    """Much was recorded since it was looked whether texts were erased."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +122,6 @@ async def keep(store: Store, files: Files, export: Export, made: Made, *, rules:
 
     A file that may hold what was erased since it was begun is dropped, and the export left to be made anew.
     """
-    looked = (await store.head(export.account_id)).sequence
-    stale = await erased_since(store, export.account_id, made.head)
     extension = export.file_name[export.file_name.rindex(".") :]
     name = f"{export.id}-{made.artifact_digest.removeprefix('sha256:')[:16]}{extension}"
     await made.draft.keep(name)
@@ -125,9 +133,9 @@ async def keep(store: Store, files: Files, export: Export, made: Made, *, rules:
             raise NotFound(f"no export {export.id}")
         if current.status not in UNFINISHED:
             return current
-        # What was recorded since it was looked at; where that is much, it is not looked through.
-        unseen = range(looked + 1, head.sequence + 1)
-        if stale or len(unseen) > 1_000 or any(each.action == ERASED for each in (await tx.entries(unseen)).values()):
+        if head.sequence - looked > _LOOKED_THROUGH and rounds < _ROUNDS:
+            raise _Behind
+        if stale or await _erases(tx, looked, head.sequence):
             raise _Stale
         if lease is not None and not lease.holds(current):
             raise Lost(export.id)
@@ -150,8 +158,15 @@ async def keep(store: Store, files: Files, export: Export, made: Made, *, rules:
         await tx.put_mark(export.id, None)
         return ready
 
+    rounds, standing = 0, None
     try:
-        standing = await store.transact(export.account_id, body)
+        while standing is None:
+            looked = (await store.head(export.account_id)).sequence
+            stale = await erased_since(store, export.account_id, made.head)
+            try:
+                standing = await store.transact(export.account_id, body)
+            except _Behind:
+                rounds += 1
     except _Stale:
         await files.delete(name)
         if lease is None:
@@ -163,3 +178,12 @@ async def keep(store: Store, files: Files, export: Export, made: Made, *, rules:
         # Only a text that was erased meanwhile makes two files of one export differ; the one that is stated stays.
         await files.delete(name)
     return standing
+
+
+async def _erases(tx: Transaction, above: int, to: int) -> bool:
+    """Whether an entry past the first sequence and up to the second tells of an erasure."""
+    for begun in range(above + 1, to + 1, _LOOKED_THROUGH):
+        found = await tx.entries(range(begun, min(begun + _LOOKED_THROUGH, to + 1)))
+        if any(each.action == ERASED for each in found.values()):
+            return True
+    return False

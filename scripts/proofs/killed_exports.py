@@ -139,7 +139,7 @@ async def prove(folder: Path, rows: int, kills: int, seed: int) -> dict[str, Any
     exports, killed = [await frozen(store, files, principal, whole.as_of)], 0
     async with running(folder) as workers:
         while killed < kills:
-            await asyncio.sleep(chance.uniform(0.05, max(undisturbed, 0.5)))
+            await asyncio.sleep(chance.uniform(0.05, max(undisturbed / 4, 0.5)))
             current = await standing(store, exports[-1])
             if current.status not in UNFINISHED:
                 exports.append(await frozen(store, files, principal, whole.as_of))

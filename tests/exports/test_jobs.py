@@ -224,6 +224,40 @@ async def test_of_two_that_differ_the_first_to_finish_is_believed(
     assert names_in(files) == [made.file]
 
 
+@pytest.mark.parametrize("erased", [False, True])
+async def test_what_is_recorded_while_a_file_appears_is_looked_through_for_erasures_and_delays_nothing(
+    store: Store, files: LocalFiles, admin: Principal, rules: Rules, monkeypatch: Any, erased: bool
+) -> None:
+    await record(store, admin, [usage(id="1", message="call me")], rules=rules)
+    export = await frozen(store, files, admin, rules, patience=LEFT)
+    transact, batches = store.transact, iter(range(10))
+
+    async def busily(account_id: int, body: Any) -> Any:
+        """Each time that the worker wants to say that the export is ready, a large batch is recorded before it."""
+        if "keep" in body.__qualname__:
+            number = next(batches)
+            items = [usage(id=f"{number}-{at}") for at in range(1_001)]
+            monkeypatch.setattr(store, "transact", transact)
+            await record(store, admin, items, rules=rules)
+            if erased:
+                await erase(store, admin, "act_1_1", rules=rules)
+            monkeypatch.setattr(store, "transact", busily)
+        return await transact(account_id, body)
+
+    monkeypatch.setattr(store, "transact", busily)
+    await Worker(store, files, rules=rules).work()
+
+    made = await as_it_stands(store, export)
+    if not erased:
+        assert (made.status, made.lease, next(batches)) == (ExportStatus.READY, 1, 4)
+        assert names_in(files) == [made.file]
+        return
+    assert (made.status, names_in(files)) == (ExportStatus.PENDING, [])
+    monkeypatch.undo()
+    await Worker(store, files, rules=rules).work()
+    assert b"call me" not in await content(files, await as_it_stands(store, export))
+
+
 async def test_a_store_that_is_away_is_tried_again_and_then_the_reason_is_told(
     store: Store, files: LocalFiles, admin: Principal, rules: Rules, filled: None, worker: Worker, monkeypatch: Any
 ) -> None:

@@ -113,11 +113,16 @@ async def test_a_lease_is_prolonged_for_as_long_as_the_work_lasts(
 
 
 async def test_work_that_has_become_anothers_is_broken_off(
-    store: Store, files: LocalFiles, rules: Rules, clock: Clock, export: Export, monkeypatch: Any
+    store: Store, files: LocalFiles, rules: Rules, export: Export, monkeypatch: Any
 ) -> None:
+    async def overtake(tx: Transaction) -> None:
+        await tx.lock()
+        current = await tx.export(export.id)
+        assert current is not None
+        await tx.put_export(replace(current, worker="w2", lease=current.lease + 1))
+
     async def endless(order: Order, *given: Any) -> AsyncIterator[tuple[Any, Sequence[Any]]]:
-        clock.advance(seconds=20)
-        assert await take(store, export, "w2", rules=rules, lasting=SPAN) is not None
+        await store.transact(export.account_id, overtake)
         await asyncio.Event().wait()
         yield order.report.sections[0], []
 
