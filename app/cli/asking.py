@@ -40,14 +40,29 @@ def _question(
     request_id: _Values = None,
     result_class: _Values = None,
     status_code: _Values = None,
-    group_by: Annotated[list[str] | None, typer.Option(help="Dimensions of a summary: product_id, customer_id …")] = None,
+    group_by: Annotated[
+        list[str] | None, typer.Option(help="Keys of a summary: product_id, customer_id …, or data.KEY of additional data.")
+    ] = None,
     bucket: Annotated[str | None, typer.Option(help="hour, day, week, month, quarter or year.")] = None,
     time_zone: Annotated[str | None, typer.Option(help="IANA zone whose calendar cuts the buckets; UTC if left out.")] = None,
     fill: Annotated[bool, typer.Option("--fill", help="Tell empty buckets too.")] = False,
-    order_by: Annotated[str | None, typer.Option(help="key, events, quantity, charge, first_use or last_use.")] = None,
+    order_by: Annotated[
+        str | None, typer.Option(help="key, a key, events, quantity, customers, quantity_p95, last_use …")
+    ] = None,
     order: Annotated[str | None, typer.Option(help="asc or desc.")] = None,
     unit: Annotated[str | None, typer.Option(help="Unit whose quantity orders the groups.")] = None,
     currency: Annotated[str | None, typer.Option(help="Currency whose charge orders the groups.")] = None,
+    having: Annotated[
+        list[str] | None, typer.Option(help="Only groups such as 'events>=10' or 'quantity[GB]<2.5'; all of several must hold.")
+    ] = None,
+    top: Annotated[str | None, typer.Option(help="Only the first so many groups in the order, and all the rest as one.")] = None,
+    compare_with: Annotated[
+        str | None, typer.Option(help="previous, or a period such as 2026-03-01/2026-04-01: each total beside the one there.")
+    ] = None,
+    measures: Annotated[
+        list[str] | None,
+        typer.Option(help="Also: customers, quantity_average, quantity_minimum, quantity_maximum, quantity_p95 …"),
+    ] = None,
 ) -> None:
     """Only its parameters matter: `asks` gives them to commands."""
 

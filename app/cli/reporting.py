@@ -15,12 +15,16 @@ from app.cli.keys import AccountOption
 from app.cli.session import Session, run
 from app.cli.sources import told_of
 from app.domain.errors import InvalidQuery
+from app.domain.instant import format_instant
 from app.exports.encoding import Encoding
 from app.exports.formats import csv
 from app.exports.order import Order
+from app.ports import Store
+from app.question.filters import Filters
 from app.reports.answer import open_ledger
+from app.reports.completeness import late_arrivals, rejects_waiting, unknown
 from app.reports.parameters import parse
-from app.reports.report import Report, row_values
+from app.reports.report import Opened, Report, row_values
 
 
 @asks
@@ -57,14 +61,44 @@ def report_command(
         rows: dict[str, list[Any]] = {section.name: [] for section in report.sections}
         async for section, batch in report.answer(ledger, opened, parameters):
             rows[section.name] += [row_values(section, row) for row in batch]
+        complete = await _completeness(session.store, opened, parameters.filters)
         if as_json:
-            answered = {"as_of": opened.scope.as_of, **rows}
+            answered = {"as_of": opened.scope.as_of, "completeness": complete, **rows}
             sys.stdout.buffer.write(orjson.dumps(answered, option=orjson.OPT_INDENT_2) + b"\n")
         else:
             _print_tables(report, rows)
-            Console().print(f"[dim]as of sequence {opened.scope.as_of}[/dim]")
+            _print_completeness(complete)
 
     run(body)
+
+
+async def _completeness(store: Store, opened: Opened, filters: Filters) -> dict[str, Any]:
+    """Up to where the ledger was read, what has come late, what waits, and what nobody knows."""
+    late = await late_arrivals(store, opened, filters)
+    return {
+        "sequence": opened.scope.as_of,
+        "recorded_at": None if opened.recorded_at is None else format_instant(opened.recorded_at),
+        "late_after_period": late.after_period,
+        "late_since_as_of": late.since_as_of,
+        "rejects_waiting": await rejects_waiting(store, opened),
+        "unknown": [{"filter": each.filter, "value": each.value} for each in await unknown(store, opened, filters)],
+    }
+
+
+def _print_completeness(complete: dict[str, Any]) -> None:
+    console = Console()
+    console.print(
+        f"[dim]complete up to sequence {complete['sequence']}, recorded at {complete['recorded_at'] or 'no time yet'}[/dim]"
+    )
+    for name, told in (
+        ("late_after_period", "{} entries of the period were recorded after it had ended, and are counted"),
+        ("late_since_as_of", "{} more have been recorded since, and are not counted"),
+        ("rejects_waiting", "{} rejected items wait to be mended"),
+    ):
+        if complete[name]:
+            console.print(f"[dim]{told.format(complete[name])}[/dim]")
+    for each in complete["unknown"]:
+        console.print(f"[yellow]{each['filter']} {_shown(each['value'])} is not known here: nobody has ever named it[/yellow]")
 
 
 def _print_tables(report: Report, rows: dict[str, list[dict[str, Any]]]) -> None:

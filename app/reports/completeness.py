@@ -1,4 +1,4 @@
-"""How complete an answer is: what was recorded late, and which of the asked-for values nobody has ever named.
+"""How complete an answer is: what was recorded late, what was refused, and which of the asked-for values nobody has named.
 
 An answer as of a sequence is complete up to that sequence and to the instant of its recording: nothing with a lower sequence
 or an earlier instant of recording ever comes later.
@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 from app.domain.catalogue import RecordKind
 from app.domain.entry import EntryKind
-from app.ports import Ledger
+from app.ports import Ledger, Rejects
 from app.question.filters import Filters
 from app.question.rows import Rows
 from app.question.scope import Scope
@@ -68,6 +68,11 @@ async def unknown(ledger: Ledger, opened: Opened, filters: Filters) -> list[Unkn
             continue
         found += [Unknown(name, each) for each in asked if each not in known]
     return found
+
+
+async def rejects_waiting(rejects: Rejects, opened: Opened) -> int:
+    """How many items of whatever sender were refused and wait to be mended: now, since they have no place in the ledger."""
+    return await rejects.count_rejects(opened.scope.account_id)
 
 
 async def _count(ledger: Ledger, account_id: int, as_of: int, filters: Filters) -> int:

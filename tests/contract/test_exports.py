@@ -132,6 +132,34 @@ async def test_the_words_of_a_summary_are_those_of_the_query(door: Door, filled:
     }
 
 
+async def test_what_a_summary_tells_beside_sums_is_asked_in_the_words_of_the_query(door: Door, filled: None) -> None:
+    stated = {
+        "filters": {"from": "2026-04-01T00:00:00Z", "to": "2026-05-01T00:00:00Z"},
+        "groupBy": [{"data": "a,b"}, {"dimension": "PRODUCT"}],
+        "orderBy": {"measure": "QUANTITY_PERCENTILE", "percentile": "99.9", "unit": "call"},
+        "having": [{"measure": "EVENTS", "atLeast": "1"}, {"measure": "LAST_USE", "to": "2026-05-01T00:00:00Z"}],
+        "top": 5,
+        "compareWith": {"period": {"from": "2026-03-01T00:00:00Z", "to": "2026-04-01T00:00:00Z"}},
+        "measures": [{"measure": "CUSTOMERS"}, {"measure": "QUANTITY_PERCENTILE"}],
+    }
+    export = (await freeze(door, "usage-summary", **stated)).data["createExport"]["export"]
+
+    assert export["parameters"] == {
+        "from": ["2026-04-01T00:00:00.000000Z"],
+        "to": ["2026-05-01T00:00:00.000000Z"],
+        "group_by": ['data."a,b"', "product_id"],
+        "order_by": ["quantity_p99.9"],
+        "order": ["asc"],
+        "unit": ["call"],
+        "having": ["events>=1", "last_use<2026-05-01T00:00:00.000000Z"],
+        "top": ["5"],
+        "compare_with": ["2026-03-01T00:00:00.000000Z/2026-04-01T00:00:00.000000Z"],
+        "measures": ["customers", "quantity_p50"],
+    }
+    refused = (await freeze(door, "usage-summary", top=101)).data["createExport"]
+    assert (refused["export"], [each["field"] for each in refused["errors"]]) == (None, ["top"])
+
+
 async def test_a_report_that_cuts_time_by_itself_takes_a_time_zone(door: Door, filled: None) -> None:
     stated = INPUTS["license-audit"] | {"timeZone": "Asia/Tokyo"}
     export = (await freeze(door, "license-audit", **stated)).data["createExport"]["export"]

@@ -10,6 +10,7 @@ from app.domain.account import Principal
 from app.ledger.commands import Rules, record
 from app.ports import Store
 from tests import conftest
+from tests.conftest import Clock
 from tests.contract.conftest import Door
 from tests.events import at, usage
 
@@ -220,3 +221,204 @@ async def test_a_summary_tells_where_its_totals_were_found(door: Door, engine: s
     word = "no rollup has license_id in one place; name a license, an order, a subscription or a customer"
     kept = {"source": "ledger", "reason": word, "days": None, "parts": 0, "newerEntries": 0, "lookedUp": 0}
     assert found == {"total": {"events": 5}, "source": None if engine == "memory" else kept}
+
+
+@pytest.fixture
+async def regions(store: Store, admin: Principal, rules: Rules) -> None:
+    """Usage in regions that senders name in additional data, on two days; one customer is of the first day alone."""
+    items = [
+        usage(customer_id="c1", quantity="4", additional_data={"region": "eu", "tier": 1}, occurred_at=at(-30)),
+        usage(customer_id="c2", quantity="1", additional_data={"region": "eu"}, occurred_at=at(-30)),
+        usage(customer_id="c1", quantity="2.5", additional_data={"region": "us"}, occurred_at=at(-3)),
+        usage(customer_id="c1", quantity="8", additional_data={"region": "eu"}, occurred_at=at(-2)),
+        usage(customer_id="c3", quantity="3", unit="GB", occurred_at=at(-1)),
+    ]
+    await record(store, admin, items, rules=rules)
+
+
+async def test_keys_of_additional_data_are_grouped_by_like_dimensions(door: Door, regions: None) -> None:
+    query = """{ usageSummary(
+        groupBy: [{ data: "region" }, { dimension: CUSTOMER }], orderBy: { key: { dimension: CUSTOMER }, direction: DESCENDING }
+    ) { groups { edges { node { additionalData customerId events productId } } } } }"""
+    groups = (await door.ask(query)).data["usageSummary"]["groups"]["edges"]
+    assert [(each["node"]["customerId"], each["node"]["additionalData"], each["node"]["events"]) for each in groups] == [
+        ("c3", {"region": None}, 1),
+        ("c2", {"region": "eu"}, 1),
+        ("c1", {"region": "us"}, 1),
+        ("c1", {"region": "eu"}, 2),
+    ]
+
+
+async def test_numbers_that_are_no_sums_are_told_of_groups_of_the_total_and_of_the_rest(door: Door, regions: None) -> None:
+    query = """query ($half: Decimal!) { usageSummary(
+        groupBy: { data: "region" }, orderBy: { measure: EVENTS, direction: DESCENDING }, top: 1
+    ) {
+      groups { edges { node { ...Told additionalData } } }
+      total { ...Total }
+      other { events distinctCustomers quantities { unit minimum p: percentile(percent: 100) } }
+    } }
+    fragment Told on UsageGroup { distinctCustomers quantities { average minimum maximum half: percentile(percent: $half) } }
+    fragment Total on UsageTotal { distinctCustomers quantities { unit average percentile(percent: 99.9) } }
+    """
+    told = (await door.ask(query, half="50")).data["usageSummary"]
+    assert [each["node"] for each in told["groups"]["edges"]] == [
+        {
+            "additionalData": {"region": "eu"},
+            "distinctCustomers": 2,
+            "quantities": [{"average": "4.333333333333333333", "minimum": "1", "maximum": "8", "half": "4"}],
+        }
+    ]
+    assert told["total"] == {
+        "distinctCustomers": 3,
+        "quantities": [
+            {"unit": "GB", "average": "3", "percentile": "3"},
+            {"unit": "call", "average": "3.875", "percentile": "8"},
+        ],
+    }
+    assert told["other"] == {
+        "events": 2,
+        "distinctCustomers": 2,
+        "quantities": [{"unit": "GB", "minimum": "3", "p": "3"}, {"unit": "call", "minimum": "2.5", "p": "2.5"}],
+    }
+
+
+async def test_what_nobody_asks_for_is_not_counted(door: Door, regions: None, store: Store, monkeypatch: Any) -> None:
+    asked: list[Any] = []
+    groups = store.groups
+
+    async def noting(question: Any) -> Any:
+        asked.append(question)
+        return await groups(question)
+
+    monkeypatch.setattr(store, "groups", noting)
+    fields = "groups { edges { node { events quantities { quantity average } } } }"
+    await door.ask(f"{{ usageSummary(groupBy: {{ dimension: CUSTOMER }}) {{ {fields} }} }}")
+    assert [bool(each.wanted) for each in asked] == [False]
+
+
+@pytest.mark.parametrize(
+    ("having", "expected"),
+    [
+        ("{ measure: EVENTS, atLeast: 2 }", ["c1"]),
+        ("[{ measure: EVENTS, below: 2 }, { measure: QUANTITY, above: 2 }]", ["c3"]),
+        ('{ measure: QUANTITY, unit: "call", atMost: "14.5", above: 1 }', ["c1"]),
+        ("{ measure: QUANTITY_AVERAGE, equals: 3 }", ["c3"]),
+        ("{ measure: QUANTITY_PERCENTILE, percentile: 100, atLeast: 8 }", ["c1"]),
+        ("{ measure: CUSTOMERS, equals: 1 }", ["c1", "c2", "c3"]),
+        ('{ measure: LAST_USE, from: "2026-04-01T09:00:00Z", to: "2026-04-01T11:00:00Z" }', ["c1"]),
+        ("{ measure: CHARGE, atLeast: 0 }", []),  # there is no charge: nothing to compare
+    ],
+)
+async def test_groups_are_chosen_by_what_they_add_up_to(having: str, expected: list[str], door: Door, regions: None) -> None:
+    query = f"""{{ usageSummary(groupBy: {{ dimension: CUSTOMER }}, having: {having}) {{
+        total {{ events }} groups {{ totalCount edges {{ node {{ customerId }} }} }} }} }}"""
+    told = (await door.ask(query)).data["usageSummary"]
+    assert [each["node"]["customerId"] for each in told["groups"]["edges"]] == expected
+    assert (told["groups"]["totalCount"], told["total"]["events"]) == (len(expected), 5)
+
+
+async def test_groups_are_compared_with_the_period_before_also_those_that_were_only_there_then(door: Door, regions: None) -> None:
+    query = """{ usageSummary(
+        filters: { from: "2026-04-01T00:00:00Z", to: "2026-04-02T00:00:00Z" }
+        groupBy: { dimension: CUSTOMER }, compareWith: { previous: true }
+    ) {
+      total { events previous { periodStart periodEnd events } change { events distinctCustomers } distinctCustomers }
+      groups { edges { node {
+        customerId events
+        previous { events quantity entries { edges { node { quantity } } } }
+        change { events quantities { unit quantity events } }
+      } } }
+    } }"""
+    told = (await door.ask(query)).data["usageSummary"]
+    assert told["total"] == {
+        "events": 3,
+        "previous": {"periodStart": "2026-03-31T00:00:00.000000Z", "periodEnd": "2026-04-01T00:00:00.000000Z", "events": 2},
+        "change": {"events": 1, "distinctCustomers": 0},
+        "distinctCustomers": 2,
+    }
+    rows = {each["node"]["customerId"]: each["node"] for each in told["groups"]["edges"]}
+    assert rows["c1"]["previous"] == {"events": 1, "quantity": "4", "entries": {"edges": [{"node": {"quantity": "4"}}]}}
+    assert rows["c1"]["change"] == {"events": 1, "quantities": [{"unit": "call", "quantity": "6.5", "events": 1}]}
+    assert rows["c2"] == {
+        "customerId": "c2",
+        "events": 0,
+        "previous": {"events": 1, "quantity": "1", "entries": {"edges": [{"node": {"quantity": "1"}}]}},
+        "change": {"events": -1, "quantities": [{"unit": "call", "quantity": "-1", "events": -1}]},
+    }
+    assert rows["c3"]["previous"] == {"events": 0, "quantity": None, "entries": {"edges": []}}
+
+
+async def test_numbers_open_into_the_entries_that_add_up_to_them_also_the_rest(door: Door, regions: None) -> None:
+    entries = "entries(order: OLDEST_FIRST) { totalCount edges { node { sequence } } }"
+    query = f"""{{ usageSummary(
+        groupBy: {{ data: "region" }}, bucket: {{ granularity: DAY }}, top: 2
+        orderBy: {{ measure: QUANTITY, direction: DESCENDING }}
+    ) {{ groups {{ edges {{ node {{ {entries} }} }} }} total {{ {entries} }} other {{ events {entries} }} }} }}"""
+    told = (await door.ask(query)).data["usageSummary"]
+
+    def sequences(of: dict[str, Any]) -> list[int]:
+        assert of["entries"]["totalCount"] == len(of["entries"]["edges"])
+        return [each["node"]["sequence"] for each in of["entries"]["edges"]]
+
+    assert [sequences(each["node"]) for each in told["groups"]["edges"]] == [[4], [1, 2]]
+    assert sequences(told["total"]) == [1, 2, 3, 4, 5]
+    assert (told["other"]["events"], sequences(told["other"])) == (2, [3, 5])
+
+
+async def test_an_answer_says_how_complete_it_is(
+    door: Door, regions: None, store: Store, admin: Principal, rules: Rules, clock: Clock
+) -> None:
+    clock.advance(days=2)
+    await record(store, admin, [usage(occurred_at=at(-3)), usage(occurred_at=at(13))], rules=rules)
+    query = """query ($asOf: AsOfInput) { usageSummary(
+        asOf: $asOf, filters: { customerId: ["c1", "nobody"], featureCode: "teleport", to: "2026-04-02T00:00:00Z" }
+    ) { total { events } completeness {
+        sequence recordedAt lateArrivals { afterPeriod sinceAsOf } rejectsWaiting unknown { filter value }
+    } } }"""
+    told = (await door.ask(query)).data["usageSummary"]
+    assert told["completeness"] == {
+        "sequence": 7,
+        "recordedAt": "2026-04-03T12:00:00.000000Z",
+        "lateArrivals": {"afterPeriod": 0, "sinceAsOf": 0},
+        "rejectsWaiting": 0,
+        "unknown": [{"filter": "customerId", "value": "nobody"}, {"filter": "featureCode", "value": "teleport"}],
+    }
+    late = """query ($asOf: AsOfInput) { usageLedger(
+        asOf: $asOf, filters: { customerId: ["c1"], to: "2026-04-02T00:00:00Z" }
+    ) { completeness { sequence lateArrivals { afterPeriod sinceAsOf } unknown { value } } } }"""
+    now = (await door.ask(late)).data["usageLedger"]["completeness"]
+    assert now == {"sequence": 7, "lateArrivals": {"afterPeriod": 1, "sinceAsOf": 0}, "unknown": []}
+    then = (await door.ask(late, asOf={"sequence": 5})).data["usageLedger"]["completeness"]
+    assert then == {"sequence": 5, "lateArrivals": {"afterPeriod": 0, "sinceAsOf": 1}, "unknown": []}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "field", "message"),
+    [
+        ('groupBy: { data: "" }', "data", "data must have 1 to 256 characters"),
+        ("top: 0", "top", "top must be from 1 to 100"),
+        ("orderBy: { key: { dimension: PRODUCT } }", "orderBy", "orderBy names a key that is not grouped by"),
+        ("having: { measure: EVENTS }", "having", "having names no bound; which groups are to be told?"),
+        ("having: { measure: LAST_USE, above: 1 }", "having", "having must compare last_use with an instant"),
+        ("having: { measure: KEY, above: 1 }", "having", "having is about what groups add up to; keys are chosen by filters"),
+        (
+            "compareWith: { previous: true }",
+            "compareWith",
+            "compareWith needs both ends of the period: which one lies before it?",
+        ),
+        ("compareWith: { previous: false }", "compareWith", "compareWith must be true, or be left out"),
+        (
+            'filters: { from: "2026-03-01T00:00:00Z", to: "2026-04-01T00:00:00Z" }, bucket: { granularity: DAY },'
+            ' compareWith: { period: { from: "2026-02-01T00:00:00Z", to: "2026-03-01T00:00:00Z" } }',
+            "compareWith",
+            "compareWith is cut into 28 buckets and the period into 31; name one that is cut alike",
+        ),
+    ],
+)
+async def test_a_grouping_that_cannot_be_is_refused_by_name(
+    arguments: str, field: str, message: str, door: Door, regions: None
+) -> None:
+    answer = await door.ask(f"{{ usageSummary({arguments}) {{ groups {{ totalCount }} }} }}")
+    assert (answer.error["message"], answer.error["extensions"]["field"]) == (message, field)
+    wrong = "{ usageSummary { total { quantities { percentile(percent: 100.5) } } } }"
+    assert (await door.ask(wrong)).code == "INVALID_QUERY"

@@ -156,3 +156,24 @@ def test_a_file_that_was_there_stays_until_it_may_be_replaced_and_the_new_one_is
 
     gateway("export", "license-audit", "--account", "acme", "--out", "out", "--license-id", "l1", "--overwrite")
     assert json.loads((place / "out").read_bytes())["report"] == "license_audit"
+
+
+def test_a_summary_is_asked_with_the_words_of_its_parameters(place: Path) -> None:
+    words = ("report", "usage-summary", "--account", "acme", "--customer-id", "c1", "--customer-id", "nobody", "--json")
+    asked = ("--group-by", "data.region", "--having", "events>=1", "--top", "1", "--measures", "customers,quantity_p95")
+    answered = json.loads(gateway(*words, *asked).stdout)
+
+    assert [each["additional_data"] for each in answered["groups"]] == [{"region": None}]
+    assert {each["measure"] for each in answered["total_statistics"]} == {"customers", "quantity_p95"}
+    assert answered["other"] == []
+    assert answered["completeness"] == {
+        "sequence": answered["as_of"],
+        "recorded_at": "2026-04-01T12:00:00.000000Z",
+        "late_after_period": None,
+        "late_since_as_of": 0,
+        "rejects_waiting": 0,
+        "unknown": [{"filter": "customer_id", "value": "nobody"}],
+    }
+    table = gateway(*words[:-1]).stdout
+    assert "customer_id nobody is not known here" in table
+    assert "Other" not in table

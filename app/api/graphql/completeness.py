@@ -8,7 +8,7 @@ import strawberry
 
 from app.api.graphql.scalars import SafeInt
 from app.api.graphql.shapes import resolver, spoken
-from app.ports import Ledger
+from app.ports import Store
 from app.question.filters import Filters
 from app.reports import completeness
 from app.reports.report import Opened
@@ -39,25 +39,31 @@ class Completeness:
         description="The last entry that was taken into account; none has ever a lower one later."
     )
     recorded_at: datetime | None = strawberry.field(description="When that entry was recorded, UTC; null for an empty ledger.")
-    ledger: strawberry.Private[Ledger]
+    store: strawberry.Private[Store]
     opened: strawberry.Private[Opened]
     filters: strawberry.Private[Filters]
 
     @classmethod
-    def of(cls, ledger: Ledger, opened: Opened, filters: Filters) -> Completeness:
+    def of(cls, store: Store, opened: Opened, filters: Filters) -> Completeness:
         """Of an answer about the entries that these filters let through."""
         return cls(
-            sequence=SafeInt(opened.scope.as_of), recorded_at=opened.recorded_at, ledger=ledger, opened=opened, filters=filters
+            sequence=SafeInt(opened.scope.as_of), recorded_at=opened.recorded_at, store=store, opened=opened, filters=filters
         )
 
     @resolver("Usage that was recorded late. Counted only when asked for.")
     async def late_arrivals(self) -> LateArrivals:
-        late = await completeness.late_arrivals(self.ledger, self.opened, self.filters)
+        late = await completeness.late_arrivals(self.store, self.opened, self.filters)
         return LateArrivals(
             after_period=None if late.after_period is None else SafeInt(late.after_period), since_as_of=SafeInt(late.since_as_of)
         )
 
+    @resolver(
+        "How many items of whatever sender were refused and wait to be mended or dropped, at present; the report counts none."
+    )
+    async def rejects_waiting(self) -> SafeInt:
+        return SafeInt(await completeness.rejects_waiting(self.store, self.opened))
+
     @resolver("Which of the values that were asked for nobody has ever named: their usage is not nothing, it is not known.")
     async def unknown(self) -> list[UnknownValue]:
-        found = await completeness.unknown(self.ledger, self.opened, self.filters)
+        found = await completeness.unknown(self.store, self.opened, self.filters)
         return [UnknownValue(filter=spoken(f"`{each.filter}`").strip("`"), value=each.value) for each in found]

@@ -15,7 +15,7 @@ from app.api.graphql.measured import extras_in
 from app.api.graphql.scalars import SafeInt
 from app.api.graphql.shapes import resolver
 from app.api.graphql.totals import GroupTold, UsageGroup, UsageTotal, group_told
-from app.ports import Ledger
+from app.ports import Store
 from app.question.groups import GroupOrder
 from app.question.measures import NO_EXTRAS, Extras
 from app.question.way import Way
@@ -29,7 +29,7 @@ from app.reports.usage_summary import GROUPS, REPORT
 class Reading:
     """What a summary is read from. Reads that are under way are shared."""
 
-    ledger: Ledger
+    store: Store
     opened: Opened
     question: SummaryQuestion
     pages: dict[tuple[PageRequest, Extras], asyncio.Future[Summary]] = field(default_factory=dict)
@@ -39,7 +39,7 @@ class Reading:
         key = (request, extras)
         if key not in self.pages:
             wanted = Wanted(groups=extras)
-            self.pages[key] = asyncio.ensure_future(read(self.ledger, self.opened, self.question, request, wanted=wanted))
+            self.pages[key] = asyncio.ensure_future(read(self.store, self.opened, self.question, request, wanted=wanted))
         return await self.pages[key]
 
     async def total(self, extras: Extras) -> Told:
@@ -49,22 +49,22 @@ class Reading:
             alone = replace(self.question, by=(), order=GroupOrder(), fill=False, having=(), top=None)
             if self.question.compare is None:
                 alone = replace(alone, granularity=None)  # else buckets decide what the period before is
-            summary = await read(self.ledger, self.opened, alone, PageRequest(first=0))
+            summary = await read(self.store, self.opened, alone, PageRequest(first=0))
         total = summary.grouped.total
         if extras:
-            total = await whole(self.ledger, summary, extras)
+            total = await whole(self.store, summary, extras)
         return Told(total, replace(summary, grouped=replace(summary.grouped, total=total)))
 
     async def other(self, extras: Extras) -> Told | None:
         """What the top groups leave; None where nothing is left, or no top was named."""
         if self.question.top is None:
             return None
-        summary = await self._begun() or await read(self.ledger, self.opened, self.question, PageRequest(first=0))
+        summary = await self._begun() or await read(self.store, self.opened, self.question, PageRequest(first=0))
         other = summary.grouped.other
         if other is None:
             return None
         if extras:
-            other = await rest(self.ledger, summary, extras)
+            other = await rest(self.store, summary, extras)
         return Told(other, replace(summary, grouped=replace(summary.grouped, other=other)))
 
     async def way(self) -> Way | None:
@@ -142,17 +142,17 @@ class UsageSummary:
 
     @resolver("Up to where the ledger was read, what has come late, and what nobody knows.")
     def completeness(self) -> Completeness:
-        return Completeness.of(self.reading.ledger, self.reading.opened, self.reading.question.filters)
+        return Completeness.of(self.reading.store, self.reading.opened, self.reading.question.filters)
 
 
 def _told(told: Told) -> GroupTold:
     return group_told(group_row(told, {}))
 
 
-def usage_summary(ledger: Ledger, opened: Opened, question: SummaryQuestion) -> UsageSummary:
+def usage_summary(store: Store, opened: Opened, question: SummaryQuestion) -> UsageSummary:
     """A summary that is read once its fields are asked for."""
     return UsageSummary(
         as_of=SafeInt(opened.scope.as_of),
         data_through=opened.recorded_at,
-        reading=Reading(ledger, opened, question),
+        reading=Reading(store, opened, question),
     )
