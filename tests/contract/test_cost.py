@@ -53,6 +53,9 @@ PRICES = {
     + 50
     + 20
     + 200,
+    # What a number opens into is a page; what came late is counted.
+    "{ usageSummary { total { entries(first: 9) { edges { node { id } } } } } }": 1 + 51 + 1 + 9,
+    "{ usageSummary { completeness { lateArrivals { sinceAsOf } rejectsWaiting } } }": 1 + 51 + 21 + 201 + 10,
     '{ nodes(ids: ["act_1_1", "act_1_2"]) { id } }': 3,
     '{ licenseAudit(licenseId: "l1", first: 10) { activities { rows { id } } months { events } } }': 1 + 101 + 10 + 5,
     'mutation { recordUsageEvent(input: { occurredAt: "2026-04-01T11:00:00Z" }) { status } }': 1 + 1 + 10,

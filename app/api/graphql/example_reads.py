@@ -149,6 +149,52 @@ query DailyUsage($from: DateTime, $to: DateTime) {
   }
 }
 """
+LEADERS = """\
+# The first three customers by charge, what all the others come to (other), and each beside the 30 days before.
+# Numbers that are no sums are counted only when they are selected.
+query Leaders($from: DateTime, $to: DateTime) {
+  usageSummary(
+    filters: { from: $from, to: $to }
+    groupBy: { dimension: CUSTOMER }
+    orderBy: { measure: CHARGE, currency: "EUR", direction: DESCENDING }
+    having: { measure: EVENTS, atLeast: 1 }
+    top: 3
+    compareWith: { previous: true }
+  ) {
+    groups {
+      edges {
+        node {
+          customer { name }
+          charges { currency charge average }
+          quantities { unit quantity maximum p95: percentile(percent: 95) }
+          previous { charges { currency charge } }
+          change { events charges { currency charge } }
+        }
+      }
+    }
+    other { distinctCustomers charges { currency charge } }
+    total { distinctCustomers charges { currency charge } }
+  }
+}
+"""
+OPENED = """\
+# Every number opens into the entries that add up to it. Keys that senders put into additional data are grouped by like
+# dimensions. completeness says up to where the ledger was read, what came late, and which values nobody has ever named.
+query Opened($from: DateTime, $to: DateTime) {
+  usageSummary(filters: { from: $from, to: $to, customerId: ["cust_001", "nobody"] }, groupBy: [{ data: "region" }]) {
+    completeness { sequence recordedAt lateArrivals { afterPeriod sinceAsOf } rejectsWaiting unknown { filter value } }
+    groups(first: 5) {
+      edges {
+        node {
+          additionalData
+          events
+          entries(first: 3) { totalCount edges { node { sequence occurredAt quantity unit correction } } }
+        }
+      }
+    }
+  }
+}
+"""
 AS_OF = """\
 # The past as it was known: every question can be asked as of a sequence, or as of an instant of recording.
 # What was recorded or corrected after that point does not count.

@@ -29,6 +29,8 @@ def tabs(now: datetime, refs: Sequence[str] = ()) -> list[Tab]:
         Tab(query=reads.BY_PRODUCT, variables=month),
         Tab(query=reads.TOP, variables=start),
         Tab(query=reads.DAYS, variables=month),
+        Tab(query=reads.LEADERS, variables=month),
+        Tab(query=reads.OPENED, variables=month),
         Tab(query=reads.AS_OF, variables={"then": month["from"]}),
         Tab(query=reads.AUDIT, variables=month),
         Tab(query=reads.CUSTOMER, variables=month),

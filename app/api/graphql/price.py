@@ -41,6 +41,9 @@ LISTED = 5
 """Rows that a list is taken to have which is not paged: the units of a group, say."""
 WEIGHTS = {
     "totalCount": 100,
+    "lateArrivals": 200,
+    "rejectsWaiting": 10,
+    "unknown": 10,
     "UsageSummary": 50,
     "UsageGroupConnection": 50,
     "LicenseAudit": 100,
