@@ -9,11 +9,11 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.api import downloads, evidence, health, openapi, recording
+from app.api import downloads, evidence, health, openapi, pages, recording
 from app.api.envelope import failure
 from app.api.errors import INTERNAL, INTERNAL_MESSAGE, code_for_status, headers_of, phrase_for_status, status_of
 from app.api.graphql.page import STATIC_PATH, Bundle
@@ -56,7 +56,7 @@ def create_app(services: Services) -> FastAPI:
     app.router.routes += downloads.routes
     app.include_router(client_usage_report.router)
     app.router.routes.append(Mount(STATIC_PATH, Bundle()))
-    app.router.routes.append(Route("/", _welcome, include_in_schema=False))
+    app.router.routes += pages.routes
     # The last one added is the outermost.
     app.add_middleware(Masking)
     app.add_middleware(Heads)
@@ -124,8 +124,3 @@ async def _on_malformed(request: Request, error: Exception) -> Response:
     where, *path = (str(each) for each in first["loc"])
     code = "VALIDATION_ERROR" if where == "body" else "INVALID_QUERY"
     return failure(request.scope, 422 if where == "body" else 400, code, f"{'.'.join(path) or where}: {first['msg']}")
-
-
-async def _welcome(_request: Request) -> Response:
-    """People are led to GraphiQL, programs to the endpoint that serves it."""
-    return RedirectResponse("/graphql")

@@ -15,11 +15,12 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from app.access.tokens import authenticate, new_key
-from app.bootstrap import Gateway, configure_logs, open_store, rules_of
+from app.bootstrap import Gateway, configure_logs, open_artifacts, open_store, rules_of
 from app.cli.session import OPERATOR
 from app.domain.account import Permission, Principal
 from app.domain.errors import InvalidSetting, Unauthenticated
 from app.domain.instant import now
+from app.exports.freeze import create
 from app.ledger import credentials
 from app.ledger.demo import fill
 from app.ports import Store
@@ -128,6 +129,11 @@ async def _prepare_demo(settings: Settings, kept: str | None) -> str:
         moment = rules.clock()
         key, token = new_key(account, label="demo", scopes=["admin"], created_at=moment, expires_at=moment + timedelta(days=365))
         await credentials.issue(store, key, actor=f"key {OPERATOR}", rules=rules)
+        # One to look at, to follow and to hand on.
+        files = await open_artifacts(settings)
+        await create(
+            store, files, principal, "usage-summary", "csv", {"group_by": ["product_id"], "bucket": ["day"]}, rules=rules
+        )
         return token
     finally:
         await store.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from app.api.graphql import example_live as live
 from app.api.graphql import example_reads as reads
 from app.api.graphql import example_writes as writes
 from app.api.graphql.ide import Tab
@@ -16,8 +17,8 @@ SAMPLES = """\
 """
 
 
-def tabs(now: datetime, refs: Sequence[str] = ()) -> list[Tab]:
-    """The examples with variables that suit `now`; the first two of `refs` are the events that are corrected."""
+def tabs(now: datetime, refs: Sequence[str] = (), export: str = "rptx_…") -> list[Tab]:
+    """The examples with variables that suit `now`: two of `refs` are corrected, `export` is looked at, shared and ended."""
     amended, retracted = (*refs, "evt_…", "evt_…")[:2]
     today = now.replace(hour=0, minute=0, second=0, microsecond=0)
     month = {"from": format_instant(today - timedelta(days=30)), "to": format_instant(today)}
@@ -38,10 +39,12 @@ def tabs(now: datetime, refs: Sequence[str] = ()) -> list[Tab]:
         Tab(query=reads.CATALOGUE, variables={"after": None}),
         Tab(query=reads.NODE, variables={"id": amended.replace("evt_", "act_", 1)}),
         Tab(query=writes.EXPORT, variables=month),
-        Tab(query=reads.EXPORTS, variables={"id": "rptx_…"}),
-        Tab(query=reads.DRIFT, variables={"id": "rptx_…"}),
+        Tab(query=reads.EXPORTS, variables={"id": export}),
+        Tab(query=reads.DRIFT, variables={"id": export}),
         Tab(query=reads.PROOFS, variables={"id": amended.replace("evt_", "act_", 1)}),
-        Tab(query=writes.SHARE_AND_END, variables={"unfinished": "rptx_…", "ready": "rptx_…"}),
+        Tab(query=writes.SHARE_AND_END, variables={"unfinished": export, "ready": export}),
+        Tab(query=live.FOLLOW_ACTIVITIES, variables={"after": None}),
+        Tab(query=live.FOLLOW_EXPORT, variables={"id": export}),
         Tab(query=writes.RECORD, variables={"id": f"explorer-{now:%Y%m%d%H%M%S%f}"} | hour_ago),
         Tab(query=writes.BATCH, variables=hour_ago),
         Tab(query=reads.REJECTS),

@@ -15,32 +15,35 @@ from app.reports import usage_ledger
 from app.reports.answer import open_ledger
 
 STATIC_PATH = ide.STATIC_PATH
+_SOME_EXPORT = "rptx_…"
+"""What stands for the id of an export where there is none."""
 
 
 async def page(services: Services) -> Response:
     """The page, with the demonstration account's token in place where there is one."""
-    headers = {"Authorization": f"Bearer {services.demo_token}"} if services.demo_token else None
-    examples = tabs(services.rules.clock(), await _refs(services))
+    examples = tabs(services.rules.clock(), *await _at_hand(services))
     try:
-        html = ide.page(endpoint="/graphql", headers=headers, tabs=examples, title="Usage gateway")
+        html = ide.page(endpoint="/graphql", token=services.demo_token, tabs=examples, title="Usage gateway")
     except ide.NotBuilt as error:
         return PlainTextResponse(f"{error}\n", 503)
     # Never kept: the page may hold a token.
     return HTMLResponse(html, headers={"Content-Security-Policy": ide.CONTENT_SECURITY_POLICY, "Cache-Control": "no-store"})
 
 
-async def _refs(services: Services) -> list[str]:
-    """Some of the demonstration account's events that nobody has corrected yet, for the examples to correct."""
+async def _at_hand(services: Services) -> tuple[list[str], str]:
+    """Some of the demonstration account's events that nobody has corrected yet, and its newest export, for the examples."""
     if services.demo_token is None:
-        return []
+        return [], _SOME_EXPORT
     try:
         principal = await services.doorkeeper.admit(services.demo_token, "127.0.0.1")
         opened = await open_ledger(services.store, principal)
         found = await services.store.rows(Rows(opened.scope, kinds=usage_ledger.KINDS, limit=200))
+        exports = await services.store.exports(principal.account.id, limit=1)
     except GatewayError:
-        return []  # the page is of use without them, and its first call tells what is wrong
+        return [], _SOME_EXPORT  # the page is of use without them, and its first call tells what is wrong
     touched = {each.event_ref for each in found if each.correction is not None}
-    return [each.event_ref for each in found if each.event_ref not in touched]
+    refs = [each.event_ref for each in found if each.event_ref not in touched]
+    return refs, exports[0].id if exports else _SOME_EXPORT
 
 
 class Bundle:

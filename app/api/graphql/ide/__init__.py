@@ -1,4 +1,7 @@
-"""The GraphiQL page, served from this origin alone: its HTML, the policy that keeps it there, and where its bundle lies."""
+"""The pages that are built from npm packages, served from this origin alone: GraphiQL and the REST reference.
+
+Here are their HTML, the policy that keeps them at home, and where their bundle lies.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -36,7 +39,7 @@ _BUILT = Path(__file__).with_name("static")
 _ESCAPES = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 _ESCAPED = str.maketrans(_ESCAPES)
 
-_PAGE = """<!doctype html>
+_HEAD = """<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -45,15 +48,32 @@ _PAGE = """<!doctype html>
 <title>{title}</title>
 <link rel="icon" href="data:,">
 <link rel="stylesheet" href="{static}/{style}">
-<script type="application/json" id="graphiql-config">{config}</script>
+<script type="application/json" id="{name}-config">{config}</script>
 <script type="module" src="{static}/{script}"></script>
 </head>
-<body>
+"""
+_PAGE = (
+    _HEAD
+    + """<body>
 <div id="graphiql"><div class="loading">Loading GraphiQL…</div></div>
 <noscript>GraphiQL needs JavaScript. The GraphQL endpoint works without it.</noscript>
 </body>
 </html>
 """
+)
+_REFERENCE = (
+    _HEAD
+    + """<body>
+<nav class="bar">
+<strong>Usage gateway: REST</strong>
+<a href="/">Start</a> <a href="/graphql">GraphiQL</a> <a href="{document}">OpenAPI</a>
+</nav>
+<main id="reference"></main>
+<noscript>This page needs JavaScript. What it shows is in <a href="{document}">the OpenAPI document</a>.</noscript>
+</body>
+</html>
+"""
+)
 
 
 class NotBuilt(RuntimeError):
@@ -62,14 +82,10 @@ class NotBuilt(RuntimeError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tab:
-    """An example that a visitor's first visit opens as a tab; its title is the operation's name.
-
-    Without headers of its own a tab has the page's.
-    """
+    """An example that a visitor's first visit opens as a tab; its title is the operation's name."""
 
     query: str
     variables: Mapping[str, Any] | None = None
-    headers: Mapping[str, str] | None = None
 
 
 def static_directory() -> Path:
@@ -79,26 +95,38 @@ def static_directory() -> Path:
     return _BUILT
 
 
-def page(*, endpoint: str, headers: Mapping[str, str] | None, tabs: Sequence[Tab], title: str = "GraphiQL") -> str:
-    """The HTML of the page: it sends its requests to `endpoint`, a path of this origin.
+def page(*, endpoint: str, token: str | None, tabs: Sequence[Tab], title: str = "GraphiQL") -> str:
+    """The HTML of GraphiQL: it sends its requests to `endpoint`, a path of this origin.
 
-    `headers` stand in the headers editor of every tab that has none of its own; they are part of the page, so only what
-    each visitor may know belongs there. To be sent with `CONTENT_SECURITY_POLICY`. Raises NotBuilt.
+    `token` is in place from the start; it is part of the page, so only what each visitor may know belongs there. To be sent with
+    `CONTENT_SECURITY_POLICY`. Raises NotBuilt.
     """
-    manifest = orjson.loads((static_directory() / "manifest.json").read_bytes())
     config = {
         "endpoint": endpoint,
-        "headers": _editor_text(headers),
-        "tabs": [
-            {"query": tab.query, "variables": _editor_text(tab.variables), "headers": _editor_text(tab.headers)} for tab in tabs
-        ],
+        "token": token,
+        "tabs": [{"query": tab.query, "variables": _editor_text(tab.variables)} for tab in tabs],
     }
-    return _PAGE.format(
+    return _filled(_PAGE, "graphiql", title, config)
+
+
+def reference(*, document: str, token: str | None, title: str = "REST reference") -> str:
+    """The HTML of the REST reference: it reads the OpenAPI document at `document`, a path of this origin.
+
+    `token` as for `page`. To be sent with `CONTENT_SECURITY_POLICY`. Raises NotBuilt.
+    """
+    return _filled(_REFERENCE, "reference", title, {"document": document, "token": token}, document=escape(document))
+
+
+def _filled(html: str, name: str, title: str, config: Mapping[str, Any], **more: str) -> str:
+    built = orjson.loads((static_directory() / "manifest.json").read_bytes())[name]
+    return html.format(
+        name=name,
         title=escape(title),
         static=STATIC_PATH,
-        style=escape(manifest["style"]),
-        script=escape(manifest["script"]),
+        style=escape(built["style"]),
+        script=escape(built["script"]),
         config=orjson.dumps(config).decode().translate(_ESCAPED),
+        **more,
     )
 
 

@@ -1,4 +1,4 @@
-// Bundles the GraphiQL page into static/: every file but the manifest is named after its content, so that browsers may
+// Bundles the GraphiQL page and the REST reference into static/: every file but the manifest is named after its content, so that browsers may
 // keep it for ever. The bundle refers to itself by relative addresses only.
 import { build } from "esbuild";
 import { mkdir, rm, writeFile } from "node:fs/promises";
@@ -44,13 +44,17 @@ const page = await build({
   ...common,
   format: "esm",
   splitting: true,
-  entryPoints: { main: "main.jsx" },
+  entryPoints: { main: "main.jsx", reference: "reference.js" },
   jsx: "automatic",
   // GraphiQL asks for these two by names that lead to scripts without named exports, and then cannot prettify.
   alias: { "prettier/parser-babel": "prettier/plugins/babel", "prettier/parser-graphql": "prettier/plugins/graphql" },
   define: { ...common.define, WORKER_FILES: JSON.stringify(workerFiles) },
 });
 
-const [script, main] = Object.entries(page.metafile.outputs).find(([, output]) => output.entryPoint === "main.jsx");
-const manifest = { script: basename(script), style: basename(main.cssBundle) };
+// For each page its script and its style.
+const manifest = {};
+for (const [file, { entryPoint, cssBundle }] of Object.entries(page.metafile.outputs)) {
+  const name = { "main.jsx": "graphiql", "reference.js": "reference" }[entryPoint];
+  if (name) manifest[name] = { script: basename(file), style: basename(cssBundle) };
+}
 await writeFile(`${out}/manifest.json`, `${JSON.stringify(manifest)}\n`);

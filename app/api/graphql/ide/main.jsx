@@ -1,9 +1,13 @@
 // The GraphiQL page: reads its configuration from the page, shows the example tabs, asks only its own origin.
 import { explorerPlugin } from "@graphiql/plugin-explorer";
 import { HISTORY_PLUGIN } from "@graphiql/plugin-history";
-import { createGraphiQLFetcher } from "@graphiql/toolkit";
+import { ToolbarButton } from "@graphiql/react";
 import { GraphiQL } from "graphiql";
+import { useState } from "react";
 import { createRoot } from "react-dom/client";
+import { fetcherFor } from "./asking.js";
+import { Look } from "./look.jsx";
+import { ChartIcon, keyPanel, tourPanel } from "./panels.jsx";
 
 import "graphiql/style.css";
 import "@graphiql/plugin-explorer/style.css";
@@ -26,37 +30,53 @@ function kept(key) {
   }
 }
 
-// GraphiQL opens the first tab with its query alone; variables and headers are handed over on the first visit. Later
-// visits find the visitor's own tabs, and to hand anything over then would open one more tab each time.
-const tabs = config.tabs.map((tab) => ({ ...tab, headers: tab.headers ?? config.headers ?? undefined }));
-const [first] = tabs;
-const firstVisit = kept("tabState") === null && first
-  ? { initialVariables: first.variables ?? undefined, initialHeaders: first.headers ?? undefined }
-  : {};
+// GraphiQL opens the first tab with its query alone; variables are handed over on the first visit. Later visits find the
+// visitor's own tabs, and to hand anything over then would open one more tab each time.
+const [first] = config.tabs;
+const newcomer = kept("tabState") === null;
+const firstVisit = newcomer && first ? { initialVariables: first.variables ?? undefined } : {};
 
 function Page() {
+  const [looking, look] = useState(false);
   return (
-    <GraphiQL
-      fetcher={fetcher}
-      defaultTabs={tabs.length > 0 ? tabs : undefined}
-      defaultHeaders={config.headers ?? undefined}
-      {...firstVisit}
-      plugins={plugins}
-      // A key stays in this tab's memory unless the visitor has said in the settings that it may be kept.
-      shouldPersistHeaders={kept("shouldPersistHeaders") === "true"}
-      showPersistHeadersSettings
-      inputValueDeprecation
-      schemaDescription
-    />
+    <>
+      <GraphiQL
+        fetcher={fetcher}
+        defaultTabs={config.tabs.length > 0 ? config.tabs : undefined}
+        {...firstVisit}
+        plugins={plugins}
+        visiblePlugin={newcomer && innerWidth > 900 ? plugins[0] : undefined}
+        // What stands in the headers stays in this tab's memory unless the visitor has said that it may be kept.
+        shouldPersistHeaders={kept("shouldPersistHeaders") === "true"}
+        showPersistHeadersSettings
+        inputValueDeprecation
+        schemaDescription
+      >
+        <GraphiQL.Logo>
+          <a href="/" className="logo">
+            Usage gateway
+          </a>
+        </GraphiQL.Logo>
+        <GraphiQL.Toolbar>
+          {({ prettify, copy, merge }) => (
+            <>
+              {prettify}
+              {merge}
+              {copy}
+              <ToolbarButton label="Look at the answer as a chart and a table" onClick={() => look(true)}>
+                <ChartIcon />
+              </ToolbarButton>
+            </>
+          )}
+        </GraphiQL.Toolbar>
+      </GraphiQL>
+      <Look open={looking} onClose={() => look(false)} />
+    </>
   );
 }
 
-// Made once: GraphiQL asks for the schema again whenever it meets another fetcher. What the page was given is sent with
-// every request, also where a tab has lost its headers over a reload; what stands in the headers editor goes first.
-const fetcher = createGraphiQLFetcher({
-  url: config.endpoint,
-  headers: config.headers ? JSON.parse(config.headers) : undefined,
-});
-const plugins = [HISTORY_PLUGIN, explorerPlugin()];
+// Made once: GraphiQL asks for the schema again whenever it meets another fetcher.
+const fetcher = fetcherFor(config.endpoint, config.token);
+const plugins = [tourPanel({ demo: config.token }), keyPanel({ demo: config.token }), HISTORY_PLUGIN, explorerPlugin()];
 
 createRoot(document.getElementById("graphiql")).render(<Page />);

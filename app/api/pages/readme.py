@@ -1,0 +1,55 @@
+"""The README as a page: rendered from the text itself, with the pictures beside it."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from html import escape
+from pathlib import Path
+
+from markdown_it import MarkdownIt
+
+_HERE = Path(__file__).parent
+# An installed package carries both within itself; a working copy has them at its top.
+_ROOT = _HERE if (_HERE / "README.md").is_file() else _HERE.parents[2]
+_PICTURE = re.compile(r"[a-z0-9-]+\.png", re.ASCII)
+_HTML = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>README · Usage gateway</title>
+<link rel="icon" href="data:,">
+<link rel="stylesheet" href="{style}">
+</head>
+<body>
+<nav aria-label="Pages"><a href="/">Start</a><a href="/graphql">GraphiQL</a><a href="/reference">REST reference</a></nav>
+<main class="text">
+{text}</main>
+</body>
+</html>
+"""
+
+
+@cache
+def text() -> str:
+    """The README, as Markdown. Empty where it is not there, as in an application packed by other means."""
+    path = _ROOT / "README.md"
+    return path.read_text("utf-8") if path.is_file() else ""
+
+
+def page(*, style: str) -> str:
+    """The same as HTML. Markup in the text is shown, never passed on."""
+    return _HTML.format(style=escape(style), text=_rendered())
+
+
+def picture(name: str) -> Path | None:
+    """The file of a picture that the text shows; None where there is none of that name."""
+    path = _ROOT / "docs" / name
+    return path if _PICTURE.fullmatch(name) and path.is_file() else None
+
+
+@cache
+def _rendered() -> str:
+    html: str = MarkdownIt("commonmark", {"html": False}).enable("table").render(text())
+    return html
