@@ -16,7 +16,9 @@ from app.api.pages import readme, welcome
 from app.api.services import services_of
 
 _STYLE = "/pages/style.css"
-_POLICY = "default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+_POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
 _HOUR = {"Cache-Control": "public, max-age=3600"}
 _PLACES = {
     "graphql": "/graphql",
