@@ -100,6 +100,13 @@ class RecordedAnswer(BaseModel):
 _EVENT: dict[str, Any] = {
     "description": f"In the format `{DEFAULT}`, one or more of: {', '.join(sorted(FIELDS))}. Numbers may be strings.",
 }
+
+
+def _one_or_more(item: dict[str, Any]) -> dict[str, Any]:
+    """The schema of a list of such items, or of one."""
+    return {"oneOf": [{"type": "array", "items": item, "maxItems": MOST_ITEMS}, {**item, "type": "object"}]}
+
+
 _CLOUD_EVENT: dict[str, Any] = {
     "description": "A CloudEvent 1.0 in JSON; in the format `cloudevents` its data says what was used, in the event's own words."
 }
@@ -128,15 +135,13 @@ _OPERATION = operation(
     ),
     requestBody={
         "required": True,
-        "description": f"At most {MOST_ITEMS:,} items and {LARGEST_BODY >> 20} MiB inflated; `Content-Encoding: gzip` is taken.",
+        "description": f"At most {MOST_ITEMS:,} items and {LARGEST_BODY >> 20} MiB inflated; `Content-Encoding: gzip` is taken,"
+        " and so is `text/csv` with a header row.",
         "content": {
-            "application/json": {
-                "schema": {"oneOf": [{"type": "array", "items": _EVENT, "maxItems": MOST_ITEMS}, {**_EVENT, "type": "object"}]}
-            },
+            "application/json": {"schema": _one_or_more(_EVENT)},
             "application/x-ndjson": {"schema": {"type": "string", "description": "One item a line."}},
-            "application/cloudevents+json": {"schema": {**_CLOUD_EVENT, "type": "object"}},
-            "application/cloudevents-batch+json": {"schema": {"type": "array", "items": _CLOUD_EVENT, "maxItems": MOST_ITEMS}},
-            "text/csv": {"schema": {"type": "string", "description": "A header row, then one item a row."}},
+            "application/cloudevents+json": {"schema": _one_or_more(_CLOUD_EVENT)},
+            "application/cloudevents-batch+json": {"schema": _one_or_more(_CLOUD_EVENT)},
             "text/plain": {"schema": {"type": "string", "description": "A web server's log in the combined format."}},
         },
     },

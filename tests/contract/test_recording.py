@@ -419,6 +419,6 @@ async def test_the_document_tells_of_the_route(door: Door) -> None:
     assert operation["x-required-scopes"] == ["usage:write"]
     assert [each["name"] for each in operation["parameters"]] == ["format", "source"]
     assert operation["requestBody"]["content"].keys() == {
-        *(JSON, LINES, "application/cloudevents+json", "application/cloudevents-batch+json", "text/csv", "text/plain")
+        *(JSON, LINES, "application/cloudevents+json", "application/cloudevents-batch+json", "text/plain")
     }
     assert operation["responses"].keys() == {"200", "400", "401", "403", "413", "415", "500", "503"}
