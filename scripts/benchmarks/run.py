@@ -17,12 +17,12 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from scripts.benchmarks import pages, recording, starting
+from scripts.benchmarks import pages, recording, starting, summaries
 from scripts.benchmarks.pairs import RUNS, Result
 from scripts.benchmarks.places import KEPT, Place, cluster, postgres_place, sqlite_place
 
 Part = Callable[..., Iterator[Result]]
-PARTS: dict[str, Part] = {"pages": pages.run, "recording": recording.run, "starting": starting.run}
+PARTS: dict[str, Part] = {"pages": pages.run, "summaries": summaries.run, "recording": recording.run, "starting": starting.run}
 QUICK_ROWS, FULL_ROWS = 100_000, 1_000_000
 
 
