@@ -201,6 +201,7 @@ async def test_a_target_whose_ledger_went_on_otherwise_is_refused(
         ("DELETE FROM exports", "the tables `exports` differ among rows 1 to 1"),
         ("INSERT INTO reversals VALUES (2, 1, 2)", "the tables `reversals` differ among rows 1 to 2"),
         ("UPDATE heads SET chain = '\\x00' WHERE account_id = 1", "the accounts, or the ends of their ledgers, differ"),
+        ("UPDATE usage_days SET events = events + 1", "account acme: usage_days differs on "),
         ("UPDATE accounts SET name = 'hooli' WHERE id = 2", "the accounts, or the ends of their ledgers, differ"),
     ],
 )

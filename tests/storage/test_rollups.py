@@ -103,8 +103,9 @@ async def test_each_question_takes_the_smallest_rollup_that_has_all_of_it(
     asked = {
         Groups(scope): "product_months and usage_days",
         Groups(scope, Filters(week)): "usage_days",
+        Groups(scope, Filters(week), (feature,)): "code_days",
         Groups(scope, Filters(week), (product, feature)): "product_days",
-        Groups(scope, Filters(MARCH), (feature,)): "product_months and product_days",
+        Groups(scope, Filters(MARCH), (feature,)): "product_months and code_days",
         Groups(scope, Filters(week), (customer,)): "customer_days",
         Groups(scope, Filters(MARCH), (customer,)): "customer_months and customer_days",
         Groups(scope, Filters(week, customer_id=("c1",))): "contract_days",

@@ -56,6 +56,7 @@ class Rollup:
 
 ROLLUPS = (
     Rollup("usage_days", ("day", "product_id")),
+    Rollup("code_days", ("day", "feature_code")),
     Rollup("product_days", ("day", "product_id", "feature_code")),
     Rollup("customer_days", ("day", "customer_id")),
     Rollup("contract_days", ("customer_id", "day", "product_id", "license_id", "order_id", "subscription_id")),
