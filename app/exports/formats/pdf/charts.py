@@ -9,7 +9,7 @@ from app.exports.formats.pdf.page import ACCENT, FAINT, INK, SOFT, Pages
 from app.exports.formats.pdf.setting import Line, line, seen
 from app.exports.formats.pdf.values import grouped
 
-HEIGHT = 178.0
+HEIGHT = 215.0
 _MOST_BARS = 92
 _LARGEST = 8
 _WIDEST_BAR = 56.0
@@ -62,12 +62,12 @@ def largest(pages: Pages, x: float, width: float, title: str, groups: Sequence[t
     named, told = max(each.width * _SIZE / 1000 for each in names), max(_across(each) for each in values)
     left, room = x + named + 6, width - named - told - 14
     most = max((abs(value) for _, value in shown), default=1) or 1
-    step = min((HEIGHT - 34) / len(shown), 17.0)
+    step = min((HEIGHT - 34) / len(shown), 20.0)
     for at, (_, value) in enumerate(shown):
         y = top - 28 - at * step
         pages.draw(names[at], left - 6, y, _SIZE, align="right")
         length = abs(value) / most * room
-        pages.box(left, y - 2.5, max(length, 0.4), min(step * 0.62, 10), ACCENT if value >= 0 else SOFT)
+        pages.box(left, y - 2.5, max(length, 0.4), min(step * 0.62, 12), ACCENT if value >= 0 and at < _LARGEST else SOFT)
         pages.text(left + max(length, 0.4) + 4, y, values[at], _SIZE, color=SOFT)
 
 
