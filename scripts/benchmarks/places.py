@@ -48,13 +48,18 @@ class Place:
     @property
     def environment(self) -> dict[str, str]:
         """The environment of a process over it."""
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("GATEWAY_")}
+        kept = {name: value for name, value in compiled_once().items() if not name.startswith("GATEWAY_")}
         return kept | {
             "GATEWAY_DATABASE_URL": self.url,
             "GATEWAY_LOG_LEVEL": "info",  # a line for each call, as in production
             "GATEWAY_LOG_FORMAT": "json",
             "GATEWAY_ARTIFACTS": str(KEPT / "artifacts"),
         }
+
+
+def compiled_once() -> dict[str, str]:
+    """This process's environment, in which Python keeps what it has compiled, as it does wherever it is installed."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 class Cluster:

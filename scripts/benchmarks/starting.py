@@ -10,7 +10,7 @@ from pathlib import Path
 
 from scripts.benchmarks.load import Call, one
 from scripts.benchmarks.pairs import Result, paired
-from scripts.benchmarks.places import Place, process_at, serving
+from scripts.benchmarks.places import Place, compiled_once, process_at, serving
 
 IDLE_MEGABYTES = 150
 
@@ -43,7 +43,7 @@ def _first_answer(place: Place) -> float:
 
 def _imports() -> float:
     began = time.perf_counter()
-    subprocess.run([sys.executable, "-c", "import fastapi, strawberry, sqlmodel"], check=True)
+    subprocess.run([sys.executable, "-c", "import fastapi, strawberry, sqlmodel"], env=compiled_once(), check=True)
     return time.perf_counter() - began
 
 

@@ -10,15 +10,16 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
-
-import cel
+from typing import TYPE_CHECKING, Any
 
 from app.domain.canonical import SAFE_INTEGER, check_text
 from app.domain.decimal import plain
 from app.domain.errors import InvalidEvent
 from app.ledger.formats.exact import FUNCTIONS, LONGEST_NUMBER, Calls
 from app.ledger.formats.path import Path, parse_path
+
+if TYPE_CHECKING:
+    import cel
 
 LONGEST = 512
 """Characters of an expression."""
@@ -68,6 +69,8 @@ class Expression:
 
         Raises InvalidEvent naming the path in the payload, or nothing where it is about several values.
         """
+        import cel
+
         calls = Calls()
         context = cel.Context(
             {name: _given(path, payload, none) for name, path in self.variables},
@@ -94,6 +97,8 @@ def parse_expression(text: Any, given: Any, where: str) -> Expression:
         raise InvalidEvent(here, f"must be an expression of 1 to {LONGEST} characters")
     check_text(text, here, longest=LONGEST)
     _refuse_other_tokens(text, here)
+    import cel  # it loads a toolkit of prompts with it, which only those who compute anything wait for
+
     try:
         program = cel.compile(text)
     except ValueError as error:
