@@ -206,7 +206,9 @@ async def _walked(store: Store, opened: Opened, each: Asked, wanted: Wanted) -> 
     found: list[Group] = []
     edge = None
     while True:
-        request = PageRequest(last=each.size, before=edge) if each.backward else PageRequest(first=each.size, after=edge)
+        # Buckets that are filled make thousands of groups, each page of which is folded anew.
+        size = 200 if each.question.fill else each.size
+        request = PageRequest(last=size, before=edge) if each.backward else PageRequest(first=size, after=edge)
         summary = await read(store, opened, each.question, request, wanted=wanted)
         grouped = summary.grouped
         found = [*grouped.groups, *found] if each.backward else [*found, *grouped.groups]

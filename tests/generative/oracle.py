@@ -113,7 +113,7 @@ def before(question: SummaryQuestion, period: Period) -> Period:
                 following = moment - timedelta(minutes=1)
                 if label(following, granularity, zone) != seen[-1]:
                     if len(seen) == count:
-                        return Period(moment + _MICRO, start)
+                        return Period(following + _MICRO, start)
                     seen.append(label(following, granularity, zone))
                 moment = following
         day = label(start, granularity, zone)
