@@ -64,3 +64,5 @@ class Record:
     entity_ref: str | None = None
     additional_data: str | None = None
     recorded_at: datetime | None = field(default=None)
+    erased: tuple[str, ...] = ()
+    """Names of the private texts of this version that were erased on request."""

@@ -36,11 +36,14 @@ class RecordRow:
     sequence: int = column("Sequence", "Sequence of the entry that carries this version of it, or first named it.")
     first_sequence: int = column("First sequence", "Sequence of the entry that first named it.")
     additional_data: str | None = column("Additional data", "The caller's own keys and values, as one object.")
+    erased: tuple[str, ...] = column("Erased", "Names of its private texts that were erased on request.")
 
 
 COLUMNS: tuple[Column, ...] = tuple(
     Column(*(each.name, each.attribute, dict, True, each.label, each.description), json=True)
     if each.name == "additional_data"
+    else Column(each.name, each.attribute, list, False, each.label, each.description)
+    if each.name == "erased"
     else each
     for each in columns_of(RecordRow)
 )

@@ -31,7 +31,7 @@ from app.ports import Files, Store
 from app.question.rows import Rows
 from app.question.scope import Scope
 from app.storage.files import LocalFiles
-from tests.asking import ledger_of, nothing_written
+from tests.asking import ledger_of, nothing_written, told
 from tests.conftest import ENGINES, Clock
 from tests.events import activity, usage
 from tests.exports.world import content, frozen
@@ -70,14 +70,32 @@ async def test_a_customer_is_erased_from_everything_that_names_it(
     assert (await verify_ledger(store, account, {})).erased == 6
 
 
+async def test_reports_say_what_was_erased(store: Store, files: Files, admin: Principal, rules: Rules) -> None:
+    await live(store, admin, rules)
+    before = await told(store, admin, "customer_summary", customer_id="c1")
+    assert [(each["name"], each["erased"]) for each in before["customer"]] == [(SECRET, [])]
+    await erase(store, files, admin, customer_id="c1", rules=rules)
+    for as_of in (8, None):
+        summary = await told(store, admin, "customer_summary", as_of=as_of, customer_id="c1")
+        assert [(each["name"], each["erased"]) for each in summary["customer"]] == [(None, ["name"])]
+        entries = {each["sequence"]: each["erased"] for each in summary["activities"]}
+        assert entries[1] == ["message", "actor", "additional_data"]
+    other = await told(store, admin, "customer_summary", customer_id="c2")
+    assert [(each["name"], each["erased"]) for each in other["customer"]] == [("stays", [])]
+    # Named anew, it is a version from which nothing was erased.
+    await upsert(store, admin, RecordKind.CUSTOMER, "c1", {"name": "N. N."}, rules=rules)
+    again = await told(store, admin, "customer_summary", customer_id="c1")
+    assert [(each["name"], each["erased"]) for each in again["customer"]] == [("N. N.", [])]
+
+
 async def test_a_version_that_was_given_to_another_customer_is_erased_too(
     store: Store, files: Files, account: Account, admin: Principal, rules: Rules
 ) -> None:
     await record(store, admin, [usage(message=SECRET)], rules=rules)
     await amend(store, admin, "evt_1_1", {"customer_id": "c2"}, rules=rules, reason="moved")
-    told = await frozen(store, files, admin, rules, parameters={"customer_id": ["c2"]})
+    other = await frozen(store, files, admin, rules, parameters={"customer_id": ["c2"]})
     done = await erase(store, files, admin, customer_id="c1", rules=rules)
-    assert (done.sequences, done.exports) == ((1, 2, 3), (told.id,))
+    assert (done.sequences, done.exports) == ((1, 2, 3), (other.id,))
     assert SECRET not in repr(await ledger_of(store, account))
 
 

@@ -9,11 +9,15 @@ from typing import Any
 import pytest
 
 from app.domain.account import Account, Permission, genesis
+from app.domain.catalogue import RecordKind
 from app.domain.errors import Conflict, Unavailable
 from app.exports.freeze import create
+from app.ledger.catalogue import upsert
 from app.ledger.chain import verify
 from app.ledger.commands import Rules, record
+from app.ledger.erasure import erase
 from app.ports import Files, Store
+from app.question.records import Records
 from app.question.rows import Rows
 from app.question.scope import Scope
 from app.storage.migrations import REVISIONS, current, move
@@ -117,4 +121,26 @@ async def test_the_tree_of_a_ledger_from_before_there_was_one_is_built_on_the_wa
     again = await open_engine(engine, tmp_path)
     assert await again.nodes(account.id, (1, 0, 9)) == grown
     assert len(grown) == 2
+    await again.close()
+
+
+@pytest.mark.parametrize("engine", DURABLE)
+async def test_what_was_erased_of_a_record_before_that_was_noted_is_found_on_the_way_up(
+    engine: str, place: str, tmp_path: Path, rules: Rules
+) -> None:
+    store = await open_engine(engine, tmp_path)
+    account = await store.create_account("acme", START)
+    admin = caller(account, Permission.ADMIN)
+    for name in ("old", "new"):
+        await upsert(store, admin, RecordKind.CUSTOMER, "c1", {"name": name, "additional_data": {"a": 1}}, rules=rules)
+    await erase(store, admin, "act_1_1", rules=rules, names=("name",))
+    asked = [Records(Scope(account.id, at), RecordKind.CUSTOMER) for at in (1, 2)]
+    before = [await store.records(each) for each in asked]
+    assert [each.erased for [each] in before] == [("name",), ()]
+    await store.close()
+    await moved(place, "0012", down=True)
+    await moved(place, REVISIONS[-1])
+
+    again = await open_engine(engine, tmp_path)
+    assert [await again.records(each) for each in asked] == before
     await again.close()

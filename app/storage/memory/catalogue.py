@@ -55,6 +55,7 @@ def _carried(entry: Entry) -> Record:
         name=entry.name,
         additional_data=entry.additional_data,
         recorded_at=entry.recorded_at,
+        erased=entry.erased,
         **{name: facts.get(name) for name in _STATED},
         **links,
         **instants,

@@ -87,7 +87,8 @@ class PostgresTransaction:
         copies = [name for name in names if name in ("name", "additional_data")]
         if version is not None and copies:
             statement = self._statements.erase_version(copies)
-            await self._unit.fetch(statement, kind=version.kind.value, record_id=version.id, sequence=sequence)
+            gone = " ".join(name for name in PRIVATE_FIELDS if name in veil.erased)
+            await self._unit.fetch(statement, kind=version.kind.value, record_id=version.id, sequence=sequence, erased=gone)
             self._unit.blanked.add("catalogue")
 
     async def total_anew(self) -> None:

@@ -94,6 +94,7 @@ class Mapping:
         stated["kind"] = _RECORD_KINDS[stated["kind"]]
         stated["id"] = stated.pop("record_id")
         stated["stub"] = bool(stated["stub"])
+        stated["erased"] = tuple((stated["erased"] or "").split())
         for name in ("starts_at", "ends_at", "recorded_at"):
             stated[name] = self._moment(stated[name])
         return Record(**stated)
@@ -102,6 +103,7 @@ class Mapping:
         """The row of `catalogue` that holds a version of a record, by column."""
         stated = {name: getattr(record, name) for name in RECORD_COLUMNS if name != "record_id"}
         stated |= {"account_id": account_id, "kind": record.kind.value, "record_id": record.id, "stub": int(record.stub)}
+        stated["erased"] = " ".join(record.erased) or None
         for name in ("starts_at", "ends_at", "recorded_at"):
             stated[name] = self.bound(stated[name])
         return stated

@@ -38,6 +38,7 @@ def carried(entry: Entry) -> Record | None:
         name=entry.name,
         additional_data=entry.additional_data,
         recorded_at=entry.recorded_at,
+        erased=entry.erased,
         **{column: getattr(entry, column) for linked, column in zip(LINKED_KINDS, _COLUMNS, strict=True) if linked is not kind},
         **{name: facts.get(name) for name in _TEXTS},
         **instants,

@@ -124,6 +124,7 @@ class CatalogueRow(Shared, table=True):
     currency: str | None = Field(default=None, sa_type=Words)
     entity_ref: str | None = Field(default=None, sa_type=Words)
     additional_data: str | None = Field(default=None, sa_type=Words)
+    erased: str | None = Field(default=None, sa_type=Words)
 
     # A function's worth of indexes: one for each column that records are looked up by. Stubs are in none of them.
     __table_args__ = (

@@ -104,8 +104,8 @@ class Writes:
         return self._compiled(f"UPDATE entries SET veil = :veil{blanked} WHERE account_id = :account_id AND sequence = :sequence")
 
     def erase_version(self, names: Sequence[str]) -> Statement:
-        """Takes the named columns of a record's version away."""
-        blanked = ", ".join(f"{name} = NULL" for name in names)
+        """Takes the named columns of a record's version away, and says which were in all: `erased`, words with spaces between."""
+        blanked = ", ".join(["erased = :erased", *(f"{name} = NULL" for name in names)])
         return self._compiled(
             f"UPDATE catalogue SET {blanked} WHERE account_id = :account_id AND kind = :kind AND record_id = :record_id"
             " AND sequence = :sequence"

@@ -134,7 +134,8 @@ class SqliteTransaction:
             copies = [name for name in names if name in ("name", "additional_data")]
             if version is not None and copies:
                 statement = self._writes.erase_version(copies)
-                self._execute(statement, kind=version.kind.value, record_id=version.id, sequence=sequence)
+                gone = " ".join(name for name in PRIVATE_FIELDS if name in veil.erased)
+                self._execute(statement, kind=version.kind.value, record_id=version.id, sequence=sequence, erased=gone)
         finally:
             self._unit.connection.execute("PRAGMA secure_delete = OFF")
         self._unit.when_committed(lambda: empty_log(self._unit.reading))
