@@ -96,7 +96,7 @@ async def page(
         rows.reverse()
     return Page(
         rows,
-        [cursor.encode(bound, [each.sequence]) for each in rows],
+        cursor.encode_all(bound, ([each.sequence] for each in rows)),
         has_next=more if not request.backward else before is not None,
         has_previous=more if request.backward else after is not None,
     )

@@ -25,7 +25,7 @@ from app.storage.sql.tables import EntryRow, Instant, entry_indexes, table_of
 FIRST, LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 """Bounds that hold every instant of recording."""
 
-_DIGITS = Context(prec=INTEGER_DIGITS + SCALE)
+DIGITS = Context(prec=INTEGER_DIGITS + SCALE)
 _SUMS = Context(prec=400)
 _DECIMAL = Numeric(INTEGER_DIGITS + SCALE, SCALE)
 _MOMENT = TIMESTAMP(timezone=True)
@@ -133,7 +133,7 @@ class PostgresDialect:
 
     def decimal(self, values: Sequence[Decimal | None]) -> Decimal | None:
         """PostgreSQL gives all 18 digits after the point; ours have no trailing zeros."""
-        return None if values[0] is None else values[0].normalize(_DIGITS)
+        return None if values[0] is None else values[0].normalize(DIGITS)
 
     def sums(self, name: str) -> list[ColumnElement[Any]]:
         return [func.sum(self.entries.c[name])]

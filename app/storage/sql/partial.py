@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from app.domain.entry import NO_VEIL, Correction, Entry, EntryKind, Veil
@@ -33,8 +34,8 @@ class Part:
     entry: Callable[[Sequence[Any]], Entry]
 
 
-def part(dialect: Dialect, fields: frozenset[str]) -> Part:
-    """What is read for these fields of an entry."""
+def part(dialect: Dialect, fields: frozenset[str], decimal: Callable[[Sequence[Any]], Decimal | None] | None = None) -> Part:
+    """What is read for these fields of an entry; `decimal` makes a number where its columns are not read as they are kept."""
     columns: list[str] = []
     taken: list[str] = []
     lines: list[str] = []
@@ -61,7 +62,7 @@ def part(dialect: Dialect, fields: frozenset[str]) -> Part:
         "kinds": {kind.value: kind for kind in EntryKind},
         "corrections": {None: None, **{each.value: each for each in Correction}},
         "moment": dialect.moment,
-        "decimal": dialect.decimal,
+        "decimal": decimal or dialect.decimal,
         "unveiled": Veil.from_bytes,
         "no_veil": NO_VEIL,
     }
