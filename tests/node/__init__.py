@@ -14,13 +14,14 @@ _ROOT = FOLDER.parents[1]
 
 
 @cache
-def _ready() -> None:
+def ready() -> None:
+    """Bring the packages, where they are not there yet."""
     subprocess.run([_ROOT / "scripts/setup-tests"], check=True, stdout=subprocess.DEVNULL)
 
 
 def node(*command: str | Path, seconds: float = 60) -> str:
     """What `node` prints when it runs that script of this folder with these arguments. Fails with what it says if it fails."""
-    _ready()
+    ready()
     ran = subprocess.run(
         [_ROOT / "scripts/with-node", "node", *command], cwd=FOLDER, capture_output=True, text=True, timeout=seconds, check=False
     )

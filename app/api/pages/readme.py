@@ -52,4 +52,5 @@ def picture(name: str) -> Path | None:
 @cache
 def _rendered() -> str:
     html: str = MarkdownIt("commonmark", {"html": False}).enable("table").render(text())
-    return html
+    # What scrolls sideways can be reached by keyboard.
+    return html.replace("<pre>", '<pre tabindex="0">').replace("<table>", '<table tabindex="0">')
