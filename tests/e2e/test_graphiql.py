@@ -38,6 +38,7 @@ class Visit:
     def run(self, name: str) -> Any:
         """What the example of that name answers when its button is pressed."""
         self.choose(name)
+        self.page.wait_for_timeout(400)  # GraphiQL follows a tab with a delay, and would name one operation and send another
         # The button shows before the editors behind it are ready, and a click until then does nothing.
         for _ in range(10):
             try:
