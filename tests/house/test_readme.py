@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -77,8 +78,8 @@ def reader(tmp_path: Path) -> Reader:
     """The reader, with the files that the text speaks of."""
     assert METER is not None
     (tmp_path / "meter.json").write_text(METER[1])
-    sample = '{"request": {"id": "r1", "method": "GET"}, "at": 1775000000, "tenant": "acme", "bytes": "1", "status": 200}'
-    (tmp_path / "samples.jsonl").write_text(sample + "\n")
+    sample = {"request": {"id": "r1", "method": "GET"}, "at": 1775000000, "tenant": "acme", "bytes": "1", "status": 200}
+    (tmp_path / "samples.jsonl").write_text(json.dumps(sample | {"cost": {"amount": "2.5"}}) + "\n")
     return Reader(tmp_path)
 
 
