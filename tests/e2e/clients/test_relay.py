@@ -26,9 +26,9 @@ def client(copied: Callable[[str], Client]) -> Client:
 
 @pytest.fixture(scope="module")
 def compiled(client: Client) -> Client:
-    done = client.run("npm", "run", "build")
+    done = client.run("npm", "--loglevel=error", "run", "build")
     assert done.returncode == 0, done.stdout + done.stderr
-    # A warning of npm, relay-compiler, tsc or esbuild would stand in either.
+    # A warning of relay-compiler, tsc or esbuild would stand in either.
     told = COLOURS.sub("", done.stdout + done.stderr)
     assert set(LEVELS.findall(told)) == {"INFO"}
     assert not re.search(r"warn|deprecat|error", told, re.IGNORECASE), told

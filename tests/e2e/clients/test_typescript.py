@@ -19,9 +19,9 @@ def client(copied: Callable[[str], Client]) -> Client:
 
 @pytest.fixture(scope="module")
 def compiled(client: Client) -> Client:
-    done = client.run("npm", "run", "build")
+    done = client.run("npm", "--loglevel=error", "run", "build")
     assert done.returncode == 0, done.stdout + done.stderr
-    # A warning of npm, graphql-codegen or tsc would stand in either.
+    # A warning of graphql-codegen or tsc would stand in either.
     assert done.stderr == ""
     assert not re.search(r"warn|deprecat|error", done.stdout, re.IGNORECASE), done.stdout
     return client
@@ -87,6 +87,8 @@ def test_what_it_cannot_do_it_says_in_one_line(compiled: Client, demo: Server) -
     refused = compiled.run("npm", "start", "--silent", GATEWAY_URL=demo.url, GATEWAY_TOKEN="gwk_nobody")
     assert (refused.returncode, refused.stdout) == (1, "")
     assert refused.stderr == "UNAUTHORIZED: the token is malformed\n"
+    nobody = compiled.run("npm", "start", "--silent", GATEWAY_URL="http://127.0.0.1:9", GATEWAY_TOKEN="gwk_nobody")
+    assert (nobody.returncode, nobody.stdout, nobody.stderr) == (1, "", "UNREACHABLE: http://127.0.0.1:9 does not answer\n")
 
 
 def test_it_does_not_compile_once_the_schema_lacks_what_it_asks_for(client: Client) -> None:

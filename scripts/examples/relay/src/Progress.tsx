@@ -38,7 +38,7 @@ export function Progress({ id, export_ }: { id: string; export_: Progress_export
       <p role="status">
         {status}: {rows} of {rowsExpected ?? "?"} rows {reason}
       </p>
-      <progress value={rows} max={rowsExpected ?? rows + 1} aria-label="Rows made" />
+      <progress value={rows} max={rowsExpected ?? rows + 1} aria-label="Rows made" />{" "}
       {problem !== null && <p role="alert">{problem}</p>}
       {/* The file too is fetched by way of the page's own server. */}
       {downloadUrl !== null && (

@@ -59,6 +59,14 @@ export function Rows({ productId, sequence }: Props) {
       </p>
       <Scroll label={`Rows of ${productId}`} hasNext={hasNext} isLoading={isLoadingNext} onEnd={more}>
         <table>
+          <thead>
+            <tr>
+              <th>Happened</th>
+              <th>Quantity</th>
+              <th>Charge</th>
+              <th>Correction</th>
+            </tr>
+          </thead>
           <tbody>
             {rows.map((row) => (
               <tr key={row.id}>

@@ -27,6 +27,8 @@ const fetchOnce: FetchFunction = async (operation, variables): Promise<GraphQLRe
     headers: { "content-type": "application/json", accept: "application/graphql-response+json" },
     body: JSON.stringify({ query: textOf(operation), variables }),
   });
+  // The gateway tells its errors as JSON; anything else comes from between here and there.
+  if (!/json/.test(response.headers.get("content-type") ?? "")) throw new Error(`${response.status}: ${await response.text()}`);
   return (await response.json()) as GraphQLResponse;
 };
 

@@ -33,7 +33,7 @@ export class Gateway {
 
   /** The answer to a query or a mutation. */
   async ask<Result, Variables>(document: TypedDocumentString<Result, Variables>, variables: Variables): Promise<Result> {
-    const response = await fetch(new URL("/graphql", this.url), {
+    const response = await this.#send("/graphql", {
       method: "POST",
       headers: { ...this.#headers, "content-type": "application/json", accept: "application/graphql-response+json" },
       body: JSON.stringify({ query: document.toString(), variables }),
@@ -58,8 +58,15 @@ export class Gateway {
 
   /** The bytes behind a URL that the gateway named. */
   async download(address: string): Promise<Uint8Array> {
-    const response = await fetch(new URL(address, this.url), { headers: this.#headers });
+    const response = await this.#send(address, { headers: this.#headers });
     if (!response.ok) throw new Refused(`HTTP ${response.status}`, `${address} cannot be downloaded`);
     return new Uint8Array(await response.arrayBuffer());
+  }
+  async #send(address: string, request: RequestInit): Promise<Response> {
+    try {
+      return await fetch(new URL(address, this.url), request);
+    } catch {
+      throw new Refused("UNREACHABLE", `${this.url} does not answer`);
+    }
   }
 }
