@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import strawberry
-from graphql import GraphQLObjectType, get_named_type, is_leaf_type
+from graphql import GraphQLEnumType, GraphQLList, GraphQLNonNull, GraphQLObjectType, get_named_type, is_leaf_type
 from strawberry.schema.config import StrawberryConfig
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
@@ -261,3 +261,36 @@ async def test_the_gateways_own_lists_are_compiled(
     data = (await door.ask(query)).data
     assert [len(data[name]["edges"]) for name in ("activities", "usageLedger", "customers")] == [5, 5, 5]
     assert len(data["usageSummary"]["groups"]["edges"]) == 5
+
+
+def test_every_list_of_the_schema_is_compiled_whatever_leaves_are_asked_of_its_rows() -> None:
+    left = set()
+    for row_type in row_types():
+        for name, field in row_type.fields.items():
+            if is_leaf_type(get_named_type(field.type)):
+                try:
+                    completion._attribute(field)
+                except completion._NotFlat:
+                    left.add(f"{row_type.name}.{name}")
+                kind = get_named_type(field.type)
+                assert kind.name in completion._EXACT or isinstance(kind, GraphQLEnumType), f"{row_type.name}.{name}"
+    assert {"Entry", "UsageGroup", "LicenseAuditMonthsRow", "CustomerSummaryTrendRow", "RejectEdge"} <= {
+        each.name for each in row_types()
+    }
+    # The one asks the store, the other takes an argument.
+    assert left == {"Export.manifest", "UnitTotal.percentile"}
+
+
+def row_types() -> list[GraphQLObjectType]:
+    """The types of which some field of the schema gives a list, and of the nodes of edges."""
+    declared = [
+        each for name, each in own_schema._schema.type_map.items() if isinstance(each, GraphQLObjectType) and name[:2] != "__"
+    ]
+    listed = [get_named_type(field.type) for each in declared for field in each.fields.values() if is_list(field.type)]
+    edges = [each for each in listed if isinstance(each, GraphQLObjectType) and "node" in each.fields]
+    found = {each.name: each for each in [*listed, *(get_named_type(edge.fields["node"].type) for edge in edges)]}
+    return [each for each in found.values() if isinstance(each, GraphQLObjectType)]
+
+
+def is_list(kind: Any) -> bool:
+    return isinstance(kind.of_type if isinstance(kind, GraphQLNonNull) else kind, GraphQLList)
