@@ -59,7 +59,7 @@ async def test_an_entry_is_proven_to_be_in_a_checkpoint(
     assert proof["checkpoint"]["statement"]["root"] == f"sha256:{tree_hash(leaves[:1_400]).hex()}"
     # Private texts are not in it, but digests of them are.
     content = proof["entries"][0]["content"]
-    assert (content["quantity"], content["private"].keys(), "m0" in json.dumps(proof)) == ("1", {"message"}, False)
+    assert (content["quantity"], content["private"].keys(), '"m0"' in json.dumps(proof)) == ("1", {"message"}, False)
 
 
 async def test_a_proof_outlives_the_erasure_of_what_it_is_about(

@@ -121,7 +121,10 @@ def test_what_is_served_beside_the_document(gateway: Gateway) -> None:
 
     plain = {path for path in paths(create_app(gateway.served.services).routes) if "{" not in path}
 
-    assert plain - {path for _, path, *_ in ROUTES} == {"/", "/graphql", "/graphiql/static/*", "/api/v1/openapi.json"}
+    assert plain - {path for _, path, *_ in ROUTES} == {
+        *("/", "/graphql", "/graphiql/static/*", "/api/v1/openapi.json"),
+        *("/reference", "/schema.graphql", "/readme", "/pages/style.css"),
+    }
 
 
 def test_every_status_that_can_occur_is_documented(document: dict[str, Any]) -> None:
