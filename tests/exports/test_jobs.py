@@ -143,7 +143,8 @@ async def test_what_a_crash_interrupted_is_begun_again_after_a_restart(
 
     again = await open_files(files.folder)
     await Worker(store, again, rules=rules).work()
-    assert await as_it_stands(store, export) == interrupted
+    # How far it came may still have been told by the one that was interrupted.
+    assert replace(await as_it_stands(store, export), rows=interrupted.rows) == interrupted
     clock.advance(seconds=LEASE_SECONDS)
     await Worker(store, again, rules=rules).work()
 

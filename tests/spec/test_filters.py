@@ -16,7 +16,7 @@ from app.domain.entry import Entry, EntryKind
 from app.domain.period import Period
 from app.ledger.commands import Rules, amend, record, retract
 from app.ports import Store
-from app.question.filters import Filters
+from app.question.filters import OTHER_THAN_COLUMNS, Filters
 from app.question.groups import Groups, UnitTotal
 from app.question.rows import Rows
 from app.question.scope import Scope
@@ -70,7 +70,7 @@ async def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPat
 
 
 def test_every_dimension_is_tried() -> None:
-    assert VALUES.keys() == {each.name for each in fields(Filters)} - {"period"}
+    assert VALUES.keys() == {each.name for each in fields(Filters)} - OTHER_THAN_COLUMNS
 
 
 async def assert_found(world: World, filters: Filters) -> int:

@@ -49,7 +49,10 @@ def test_a_decimal_comes_back_from_its_limbs(number: Decimal) -> None:
 @given(st.lists(st.one_of(st.none(), numbers), max_size=20))
 def test_sums_of_limbs_make_the_sum(values: list[Decimal | None]) -> None:
     columns = list(zip(*(DIALECT.decimal_values(each) for each in values), strict=True)) or [()] * 4
-    sums = [sum(limb for limb in column if limb is not None) if any(column) else None for column in columns]
+    sums = [
+        sum(limb for limb in column if limb is not None) if any(limb is not None for limb in column) else None
+        for column in columns
+    ]
     assert DIALECT.total(sums) == sum(scaled(each) for each in values if each is not None)
 
 

@@ -101,8 +101,9 @@ def test_the_client_counts_its_transactions_and_saves_the_workbook(demo: tuple[S
     number = int(first.split()[0])
     counted = [int(line.split(": ")[1]) for line in rest if re.fullmatch(r"  (\d{3}|None): \d+", line)]
     assert number == sum(counted) > 100
-    sheet = load_workbook(tmp_path / "week.xlsx", read_only=True).active
-    assert sum(1 for _ in sheet.iter_rows()) == number + 1
+    book = load_workbook(tmp_path / "week.xlsx", read_only=True)
+    assert sum(1 for _ in book.active.iter_rows()) == number + 1
+    book.close()
 
 
 def test_the_client_tells_why_it_was_refused(demo: tuple[Served, str, str], tmp_path: Path) -> None:
