@@ -6,15 +6,18 @@ days, two in a hundred events reported days late, one in two hundred corrected.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from itertools import accumulate
+from itertools import accumulate, count
 from random import Random
+from typing import Any
 
 from app.domain.account import Account
 from app.domain.entry import NO_VEIL, Content, Correction, EntryKind, Veil
+from app.domain.instant import format_instant
 from app.ledger.chain import Prepared
 from app.ledger.events import claim_key
 
@@ -28,6 +31,14 @@ _ACTIONS = ("usage.consumed", "usage.consumed", "usage.consumed", "usage.stored"
 _STATUSES = (200,) * 16 + (201, 304, 404, 500)
 _CLASSES = {200: "success", 201: "success", 304: "success", 404: "client_error", 500: "server_error"}
 _REGIONS = tuple(f'{{"region":"{region}","tier":{tier}}}' for region in ("eu", "us", "ap") for tier in (1, 2))
+
+
+_SAID = (
+    *("action", "source", "product_id", "customer_id", "license_id", "order_id", "subscription_id", "feature_code", "unit"),
+    *("currency", "request_id", "status_code", "result_class"),
+)
+_SEEDS = count(1_000)
+"""What is new is another seed's each time, so that no id of a sender comes twice in a process."""
 
 
 @dataclass
@@ -135,3 +146,24 @@ def _changed(first: Content, quantity: Decimal | int, charge: Decimal | str | No
     if charge != "":
         said["charge"] = charge
     return Content(**said)
+
+
+def new_contents(number: int, seed: int | None = None) -> list[Content]:
+    """So many new events; corrections are left out, which are recorded otherwise."""
+    life = Life(Account(1, next(iter(SHARES)), BEGINS), number * 2, next(_SEEDS) if seed is None else seed)
+    found = [each.content for _, batch in life.batches(number * 2) for each in batch if each.content.correction is None]
+    return found[:number]
+
+
+def said(content: Content) -> dict[str, Any]:
+    """The event as a sender writes it."""
+    told: dict[str, Any] = {name: getattr(content, name) for name in _SAID if getattr(content, name) is not None}
+    told["id"] = content.sender_id
+    told["occurred_at"] = format_instant(content.occurred_at)
+    for name in ("quantity", "charge"):
+        number: Decimal | None = getattr(content, name)
+        if number is not None:
+            told[name] = str(number)
+    if content.additional_data is not None:
+        told["additional_data"] = json.loads(content.additional_data)
+    return told

@@ -14,8 +14,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
-from decimal import Decimal
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +21,7 @@ import asyncpg
 
 from app.bootstrap import open_store
 from app.domain.account import Permission, Principal
-from app.domain.entry import Content, Entry
-from app.domain.instant import format_instant
+from app.domain.entry import Entry
 from app.ledger.chain import Prepared, seal
 from app.ledger.commands import Rules, record
 from app.ports import Head, Store
@@ -34,19 +31,13 @@ from app.storage.sql.dialect import Dialect
 from app.storage.sql.mapping import Mapping
 from app.storage.sqlite.connection import connect
 from app.storage.sqlite.dialect import SqliteDialect
-from scripts.benchmarks.events import Life
+from scripts.benchmarks.events import new_contents, said
 from scripts.benchmarks.load import Call, one
 from scripts.benchmarks.pairs import Result, paired
 from scripts.benchmarks.places import LARGE, Place, serving, token
 
 BATCH = 1_000
 SINGLE, CALLERS = 1_024, 64
-_SEEDS = count(1_000)
-"""Every batch is another seed's, so that no id of a sender comes twice."""
-_FIELDS = (
-    *("action", "source", "product_id", "customer_id", "license_id", "order_id", "subscription_id", "feature_code", "unit"),
-    *("currency", "request_id", "status_code", "result_class"),
-)
 
 
 def run(place: Place, *, seconds: float, runs: int) -> Iterator[Result]:
@@ -58,7 +49,7 @@ def run(place: Place, *, seconds: float, runs: int) -> Iterator[Result]:
             call = Call(f"{url}/api/v1/usage-events", copy.token, content_type="application/x-ndjson")
             yield paired(
                 f"recording through the door, batches of {BATCH:,}",
-                lambda: _through_door(call, batches),
+                lambda: through_door(call, batches),
                 lambda: bare.rate(batches),
                 unit="events/s",
                 against="bare inserts into entries and claims",
@@ -79,6 +70,8 @@ def copied(place: Place) -> Iterator[Place]:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         connection.close()
         copy = path.with_name("scratch.db")
+        for left in copy.parent.glob("scratch.db*"):  # by a run that was ended
+            left.unlink()
         shutil.copyfile(path, copy)
         url = f"sqlite:///{copy}"
         try:
@@ -103,9 +96,9 @@ def copied(place: Place) -> Iterator[Place]:
         asyncio.run(make("DROP DATABASE IF EXISTS scratch WITH (FORCE)"))
 
 
-def _through_door(call: Call, batches: int) -> float:
+def through_door(call: Call, batches: int) -> float:
     """Events a second: each batch is sent when the one before was answered. Making the bodies is not in it."""
-    bodies = ["\n".join(json.dumps(_said(each)) for each in _contents(BATCH)) for _ in range(batches)]
+    bodies = ["\n".join(json.dumps(said(each)) for each in new_contents(BATCH)) for _ in range(batches)]
     took = 0.0
     for body in bodies:
         sent = replace(call, body=body)
@@ -115,29 +108,6 @@ def _through_door(call: Call, batches: int) -> float:
         told = json.loads(answer)["data"]
         assert told["inserted"] == BATCH, told
     return batches * BATCH / took
-
-
-def _contents(number: int) -> list[Content]:
-    """So many new events; corrections are left out, which are recorded otherwise."""
-    from app.domain.account import Account
-
-    life = Life(Account(1, LARGE, datetime.now(UTC)), number * 2, next(_SEEDS))
-    found = [each.content for _, batch in life.batches(number * 2) for each in batch if each.content.correction is None]
-    return found[:number]
-
-
-def _said(content: Content) -> dict[str, Any]:
-    """The event as a sender writes it."""
-    said: dict[str, Any] = {name: getattr(content, name) for name in _FIELDS if getattr(content, name) is not None}
-    said["id"] = content.sender_id
-    said["occurred_at"] = format_instant(content.occurred_at)
-    for name in ("quantity", "charge"):
-        number: Decimal | None = getattr(content, name)
-        if number is not None:
-            said[name] = str(number)
-    if content.additional_data is not None:
-        said["additional_data"] = json.loads(content.additional_data)
-    return said
 
 
 class Bare:
@@ -165,7 +135,7 @@ class Bare:
     def _rows(self) -> tuple[list[Any], list[Any]]:
         from app.ledger.events import claim_key
 
-        prepared = [Prepared(each, each.digest(), claim_key(each)) for each in _contents(BATCH)]
+        prepared = [Prepared(each, each.digest(), claim_key(each)) for each in new_contents(BATCH)]
         # In July, whose partition is there and empty.
         head = Head(self._next, datetime(2026, 7, 15, tzinfo=UTC), bytes(32))
         entries: list[Entry] = seal(1, prepared, head, datetime(2026, 7, 15, tzinfo=UTC))
@@ -221,7 +191,7 @@ async def _singles(place: Place, runs: int) -> Result:
 
 
 async def _rate(store: Store, caller: Principal, callers: int) -> float:
-    events = [_said(each) for each in _contents(SINGLE if callers > 1 else SINGLE // 4)]
+    events = [said(each) for each in new_contents(SINGLE if callers > 1 else SINGLE // 4)]
     waiting = iter(events)
 
     async def send() -> None:

@@ -17,12 +17,22 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from scripts.benchmarks import pages, recording, starting, summaries
+from scripts.benchmarks import files, pages, peers, recording, starting, steady, summaries
 from scripts.benchmarks.pairs import RUNS, Result
 from scripts.benchmarks.places import KEPT, Place, cluster, postgres_place, sqlite_place
 
 Part = Callable[..., Iterator[Result]]
-PARTS: dict[str, Part] = {"pages": pages.run, "summaries": summaries.run, "recording": recording.run, "starting": starting.run}
+PARTS: dict[str, Part] = {
+    "pages": pages.run,
+    "peers": peers.run,
+    "summaries": summaries.run,
+    "recording": recording.run,
+    "steady": steady.run,
+    "files": files.run,
+    "starting": starting.run,
+}
+QUICK = ("pages", "recording", "summaries", "starting")
+"""What there is time for in two minutes."""
 QUICK_ROWS, FULL_ROWS = 100_000, 1_000_000
 
 
@@ -62,7 +72,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help=f"two minutes: {QUICK_ROWS:,} entries, fewer and shorter pairs")
     parser.add_argument("--json", type=Path, default=KEPT / "figures.json", help="where to write the figures")
     given = parser.parse_args()
-    parts = given.parts or list(PARTS)
+    parts = given.parts or list(QUICK if given.quick else PARTS)
     unknown = set(parts) - set(PARTS)
     if unknown:
         parser.error(f"there is no part {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")

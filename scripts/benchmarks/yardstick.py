@@ -8,7 +8,7 @@ of a page, `whole` the columns of the legacy page. Started as `python -m scripts
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -37,7 +37,10 @@ PLAIN = (
 """Columns that are sent as they are kept."""
 TURNED = ("event", "corrects", "additional_data", "record", "veil")
 """Columns of which something is made."""
+Piece = Callable[[str], Any]
+"""What is made of a text that is JSON."""
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+_OCCURRED = "FROM entries WHERE account_id = {} AND kind = 'usage' AND occurred_at >= {} AND occurred_at < {} ORDER BY sequence"
 
 
 @lru_cache(maxsize=65_536)
@@ -54,7 +57,7 @@ def _instant(micros: int) -> str:
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond:06}Z"
 
 
-def _told(row: dict[str, Any], account: int) -> dict[str, Any]:
+def _told(row: dict[str, Any], account: int, piece: Piece) -> dict[str, Any]:
     """The row with the columns that are made of `TURNED`, which it has beside its plain ones."""
     event, corrects, veil = row.pop("event"), row["corrects"], row.pop("veil")
     row["id"] = f"act_{account}_{row['sequence']}"
@@ -62,7 +65,7 @@ def _told(row: dict[str, Any], account: int) -> dict[str, Any]:
     row["corrects"] = None if corrects is None else f"act_{account}_{corrects}"
     for name in ("additional_data", "record"):
         if row[name] is not None:
-            row[name] = orjson.Fragment(row[name])
+            row[name] = piece(row[name])
     row["erased"] = list(Veil.from_bytes(bytes(veil)).erased) if veil else []
     return row
 
@@ -102,14 +105,26 @@ class Sqlite:
         return made
 
     async def whole(self, account: int, customer: str | None, below: int, limit: int) -> list[dict[str, Any]]:
+        return self._wholes(self._rows(self._all, account, customer, below, limit), account)
+
+    async def stream(
+        self, account: int, since: datetime, until: datetime, size: int, piece: Piece
+    ) -> AsyncIterator[list[dict[str, Any]]]:
+        """The usage that occurred in between, in its order, so many rows at a time."""
+        span = [(moment - _BEGINNING) // timedelta(microseconds=1) for moment in (since, until)]
+        cursor = self._connection.execute(f"SELECT {self._all} {_OCCURRED.format('?', '?', '?')}", [account, *span])
+        while rows := cursor.fetchmany(size):
+            yield self._wholes(rows, account, piece)
+
+    def _wholes(self, rows: Iterable[Any], account: int, piece: Piece = orjson.Fragment) -> list[dict[str, Any]]:
         made = []
-        for row in self._rows(self._all, account, customer, below, limit):
-            plain = _told(dict(zip((*PLAIN, *TURNED), row, strict=False)), account)
+        for row in rows:
+            plain = _told(dict(zip((*PLAIN, *TURNED), row, strict=False)), account, piece)
             occurred, recorded, *numbers = row[len(PLAIN) + len(TURNED) :]
             plain["occurred_at"] = _instant(occurred)
             plain["recorded_at"] = _instant(recorded)
-            plain["quantity"] = None if numbers[0] is None else orjson.Fragment(_number(*numbers[:4]))
-            plain["charge"] = None if numbers[4] is None else orjson.Fragment(_number(*numbers[4:]))
+            plain["quantity"] = None if numbers[0] is None else piece(_number(*numbers[:4]))
+            plain["charge"] = None if numbers[4] is None else piece(_number(*numbers[4:]))
             made.append(plain)
         return made
 
@@ -157,11 +172,24 @@ class Postgres:
         ]
 
     async def whole(self, account: int, customer: str | None, below: int, limit: int) -> list[dict[str, Any]]:
+        return self._wholes(await self._rows(self._all, account, customer, below, limit), account)
+
+    async def stream(
+        self, account: int, since: datetime, until: datetime, size: int, piece: Piece
+    ) -> AsyncIterator[list[dict[str, Any]]]:
+        """The usage that occurred in between, in its order, so many rows at a time."""
+        sql = f"SELECT {self._all} {_OCCURRED.format('$1', '$2', '$3')}"
+        async with self._pool.acquire() as connection, connection.transaction():
+            cursor = await connection.cursor(sql, account, since, until)
+            while rows := await cursor.fetch(size):
+                yield self._wholes(rows, account, piece)
+
+    def _wholes(self, rows: Iterable[Any], account: int, piece: Piece = orjson.Fragment) -> list[dict[str, Any]]:
         made = []
-        for row in await self._rows(self._all, account, customer, below, limit):
-            plain = _told(dict(row), account)
+        for row in rows:
+            plain = _told(dict(row), account, piece)
             for name in ("quantity", "charge"):
-                plain[name] = None if row[name] is None else orjson.Fragment(row[name])
+                plain[name] = None if row[name] is None else piece(row[name])
             made.append(plain)
         return made
 
