@@ -166,7 +166,7 @@ def again(product: Product, server: Server, token: str, account: str, folder: Pa
         expect(f"{account}: {kind} as of now: another digest", now["digest"] == before["digest"], False)
 
 
-def main(path: str = "../shared/data/focus_sample.csv") -> None:
+def main(path: str) -> None:
     """Run the proof over the FOCUS file at `path` and over the demo account's generated usage."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -183,4 +183,6 @@ def main(path: str = "../shared/data/focus_sample.csv") -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    if len(sys.argv) != 2:
+        raise SystemExit("usage: scripts/prove doors FOCUS.csv")
+    main(sys.argv[1])
