@@ -99,7 +99,7 @@ def told_by_graphql(ask: Callable[..., Any], dimension: str) -> tuple[Totals, To
         after = groups["pageInfo"]["endCursor"]
 
 
-def main(path: str = "../shared/data/focus_sample.csv") -> None:
+def main(path: str) -> None:
     """Run the proof over the FOCUS file at `path`."""
     with Path(path).open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
@@ -176,5 +176,7 @@ def _counts(summary: dict[str, Any]) -> dict[str, int]:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    if len(sys.argv) != 2:
+        raise SystemExit("usage: scripts/prove focus FOCUS.csv")
+    main(sys.argv[1])
     print(json.dumps({"proof": "focus", "shown": True}))
