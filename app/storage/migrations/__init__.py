@@ -20,7 +20,7 @@ from app.domain.errors import Conflict, Unavailable
 
 T = TypeVar("T")
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010", "0011", "0012", "0013", "0014")
+REVISIONS = tuple(f"{number:04}" for number in range(1, 16))
 """Every revision that this version knows, oldest first: opening an up-to-date database need not load Alembic to know."""
 
 

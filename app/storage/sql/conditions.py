@@ -24,7 +24,9 @@ SEQUENCE = "sequence"
 OCCURRED_AT = "occurred_at"
 EVENT = "event"
 NOT_USAGE = "not_usage"
-"""What can lead beside the columns in INDEXED: the key, and the indexes by occurred_at, of corrections and without usage."""
+CHANGES = "changes"
+"""What can lead beside the columns in INDEXED: the key, and the indexes by occurred_at, of corrections, without usage, and of a
+license's corrections and entries without usage."""
 
 NARROW = INDEXED[: INDEXED.index("product_id")]
 """Columns that name so few entries that all of them can be read and sorted."""
@@ -100,10 +102,11 @@ def values_of(filters: Filters, dialect: Dialect) -> dict[str, Any]:
 def ordered_lead(shape: Shape) -> str | None:
     """The index that gives the entries asked for in sequence order and few others; None if there is none."""
     single = {name for name, count in shape.terms if count == 1}
+    without_usage = shape.kinds is not None and EntryKind.USAGE.value not in shape.kinds
+    if "license_id" in single and "request_id" not in single and (without_usage or shape.corrections):
+        return CHANGES
     found = next((name for name in INDEXED if name in single), None)
-    if found is None and shape.kinds is not None and EntryKind.USAGE.value not in shape.kinds:
-        return NOT_USAGE
-    return found
+    return NOT_USAGE if found is None and without_usage else found
 
 
 def gathering_lead(shape: Shape) -> str:
@@ -126,7 +129,8 @@ def conditions(dialect: Dialect, shape: Shape, lead: str) -> Iterator[ColumnElem
     columns = dialect.entries.c
 
     def column(name: str) -> ColumnElement[Any]:
-        return columns[name] if name == lead else dialect.unindexed(columns[name])
+        leads = name == lead or (lead == CHANGES and name == "license_id")
+        return columns[name] if leads else dialect.unindexed(columns[name])
 
     # Every index by a column goes on with the sequence, but only the values of these two are not given one by one.
     sequence = dialect.unindexed(columns.sequence) if lead in (OCCURRED_AT, EVENT) else columns.sequence
@@ -134,7 +138,8 @@ def conditions(dialect: Dialect, shape: Shape, lead: str) -> Iterator[ColumnElem
     yield sequence > bindparam("above", type_=BigInteger)
     yield sequence <= bindparam("upto", type_=BigInteger)
     yield from dialect.bounds()
-    if lead == NOT_USAGE:
+    without_usage = shape.kinds is not None and EntryKind.USAGE.value not in shape.kinds
+    if lead == NOT_USAGE or (lead == CHANGES and without_usage):
         yield columns.kind != literal_column("'usage'")  # said as the partial index says it
     if shape.kinds is not None:
         kinds: list[ColumnElement[str]] = [literal_column(f"'{kind}'") for kind in shape.kinds]

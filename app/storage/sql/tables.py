@@ -392,6 +392,9 @@ INDEXED = ("request_id", "license_id", "order_id", "subscription_id", "customer_
 """The columns that have an index of their own, narrowest first: as a rule fewer entries share an order than a product."""
 
 
+CHANGES_OF_LICENSES = "license_id IS NOT NULL AND (kind <> 'usage' OR correction IS NOT NULL)"
+
+
 def entry_indexes() -> tuple[Index, ...]:
     """The indexes of `entries`. Partial ones spare an entry every index of what it does not name."""
     return (
@@ -400,6 +403,8 @@ def entry_indexes() -> tuple[Index, ...]:
         _partial("entries_by_event", "event IS NOT NULL", "event"),
         # Lifecycle activities, catalogue changes and the gateway's acts are few among millions of usage entries.
         _partial("entries_not_usage", "kind <> 'usage'"),
+        # Few among a busy license's usage, too: its life and what of it was corrected, which an audit tells.
+        _partial("entries_changes_by_license", CHANGES_OF_LICENSES, "license_id"),
         *(_partial(f"entries_by_{column}", f"{column} IS NOT NULL", column) for column in INDEXED),
     )
 

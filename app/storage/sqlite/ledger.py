@@ -21,7 +21,7 @@ from app.question.rows import Rows
 from app.question.scope import Scope
 from app.question.way import Way
 from app.storage.sql.cells import CellReads, Found
-from app.storage.sql.conditions import EVENT, NARROW, SEQUENCE, gathering_lead, ordered_lead, shape_of, values_of
+from app.storage.sql.conditions import CHANGES, EVENT, NARROW, SEQUENCE, gathering_lead, ordered_lead, shape_of, values_of
 from app.storage.sql.dialect import Statement
 from app.storage.sql.extras import ExtraReads
 from app.storage.sql.mapping import Mapping
@@ -103,7 +103,7 @@ class SqliteLedger:
             return
         lead = ordered_lead(shape)
         values = self._values(question) | {"above": above, "upto": upto}
-        if shape.start and lead not in NARROW:
+        if shape.start and lead not in (*NARROW, CHANGES):
             # Most of a ledger lies outside of a period: read nothing before its first and after its last sequence.
             ends = await self._readers.fetch(self._reads.ends(shape.start, shape.end), values)
             low, high = ends[0]
