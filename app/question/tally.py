@@ -12,7 +12,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TypeAlias
 
-from app.domain.decimal import unscaled
+from app.domain.decimal import scaled, unscaled
 from app.question.groups import CurrencyTotal, Group, Groups, UnitTotal, nulls_last
 from app.question.measures import Extras, rank_of
 
@@ -90,6 +90,15 @@ class Tally:
         self.quantity_ranks: dict[str | None, dict[int, Decimal]] = {}
         """By unit: the quantities that stand at some ranks, and at the last one."""
         self.charge_ranks: dict[str | None, dict[int, Decimal]] = {}
+
+    @classmethod
+    def of(cls, group: Group) -> Tally:
+        """What a group has come to already, but for extras."""
+        made = cls()
+        made.events, made.first, made.last = group.events, group.first_use, group.last_use
+        made.quantities = {each.unit: [scaled(each.quantity), each.events] for each in group.quantities}
+        made.charges = {each.currency or None: [scaled(each.charge), each.events] for each in group.charges}
+        return made
 
     def add(self, cell: Cell) -> None:
         """Take in a cell."""

@@ -18,7 +18,7 @@ from app.question.groups import Dimension, Group
 from app.question.records import Records
 from app.question.rows import Rows
 from app.reports import feed
-from app.reports.grouping import SummaryQuestion, Wanted, read
+from app.reports.grouping import Summary, SummaryQuestion, Wanted, by_one, read
 from app.reports.parameters import Parameters, subject
 from app.reports.report import Opened, Report, Section, column, columns_of
 from app.reports.subjects import described, find, record_row, record_section
@@ -86,8 +86,11 @@ async def answer(ledger: Ledger, opened: Opened, parameters: Parameters) -> Asyn
     customer_id = subject(filters, "customer_id")
     record = await find(ledger, scope, RecordKind.CUSTOMER, customer_id)
     yield CUSTOMER, [record_row(record)]
-    yield LICENSES, await _licenses(ledger, opened, parameters, customer_id)
-    by_product = await read(ledger, opened, SummaryQuestion(filters, (Dimension.PRODUCT,)), wanted=Wanted.everywhere(extras))
+    used = await read(ledger, opened, SummaryQuestion(filters, (Dimension.LICENSE, Dimension.PRODUCT)))
+    yield LICENSES, await _licenses(ledger, opened, parameters, customer_id, by_one(used, Dimension.LICENSE))
+    by_product = by_one(used, Dimension.PRODUCT)
+    if extras:  # which cannot be added up
+        by_product = await read(ledger, opened, SummaryQuestion(filters, (Dimension.PRODUCT,)), wanted=Wanted.everywhere(extras))
     for told in (*total_rows(by_product), *group_rows(PRODUCTS, by_product)):
         yield told
     by_feature = await read(ledger, opened, SummaryQuestion(filters, (Dimension.FEATURE,)), wanted=Wanted(groups=extras))
@@ -98,8 +101,7 @@ async def answer(ledger: Ledger, opened: Opened, parameters: Parameters) -> Asyn
         yield ACTIVITIES, batch
 
 
-async def _licenses(ledger: Ledger, opened: Opened, parameters: Parameters, customer_id: str) -> list[LicenseRow]:
-    used = await read(ledger, opened, SummaryQuestion(parameters.filters, (Dimension.LICENSE,)))
+async def _licenses(ledger: Ledger, opened: Opened, parameters: Parameters, customer_id: str, used: Summary) -> list[LicenseRow]:
     groups = {each.dimensions[0]: each for each in used.grouped.groups if each.dimensions[0] is not None}
     owned = await ledger.records(Records(opened.scope, RecordKind.LICENSE, customer_id=customer_id))
     records = await described(ledger, opened.scope, RecordKind.LICENSE, {str(each) for each in groups} | {r.id for r in owned})

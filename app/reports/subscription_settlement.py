@@ -74,9 +74,9 @@ async def answer(ledger: Ledger, opened: Opened, parameters: Parameters) -> Asyn
 async def _linked(ledger: Ledger, opened: Opened, filters: Filters, subjects: Sequence[Record]) -> list[Record]:
     own = {(each.kind, each.id) for each in subjects}
     found: list[Record] = []
-    for dimension, kind in _LINKED:
-        used = await read(ledger, opened, SummaryQuestion(filters, (dimension,)))
-        ids = {each.dimensions[0] for each in used.grouped.groups}
+    used = await read(ledger, opened, SummaryQuestion(filters, tuple(dimension for dimension, _ in _LINKED)))
+    for at, (dimension, kind) in enumerate(_LINKED):
+        ids = {each.dimensions[at] for each in used.grouped.groups}
         ids |= {getattr(each, dimension.value) for each in subjects}
         if kind in (RecordKind.LICENSE, RecordKind.ORDER, RecordKind.SUBSCRIPTION):
             ids |= {each.id for each in await _belonging(ledger, opened, kind, filters)}

@@ -131,6 +131,9 @@ class PostgresLedger:
         return await self._counted(question, shape, windows)
 
     async def extent(self, scope: Scope, filters: Filters) -> tuple[datetime, datetime] | None:
+        known = await self._summaries.extent(scope, filters) if any(filters.terms()) else None
+        if known is not None:
+            return known
         question = Rows(scope, filters, frozenset((EntryKind.USAGE,)))
         statement, values = self._reads.extent(shape_of(filters, question.kinds)), self._values(question)
         ends = [
@@ -138,6 +141,15 @@ class PostgresLedger:
         ]
         found = [(first, last) for first, last in ends if first is not None]
         return (min(first for first, _ in found), max(last for _, last in found)) if found else None
+
+    async def fewer(self, scope: Scope, filters: Filters, than: int) -> bool:
+        question = Rows(scope, filters)
+        statement, values = self._reads.several(shape_of(filters, None)), self._values(question)
+        for window in runs(await self._windows(question)):
+            if than > 0:
+                rows = await self._readers.fetch(statement, values | window.values() | {"limit": than})
+                than -= int(rows[0][0])
+        return than > 0
 
     async def groups(self, question: Groups) -> Grouped:
         earlier = question.earlier

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Select, bindparam, func, select
+from sqlalchemy import BigInteger, ColumnElement, Select, bindparam, func, literal_column, select
 
 from app.domain.entry import Entry
 from app.storage.sql.conditions import CHANGES, OCCURRED_AT, SEQUENCE, Shape, conditions, gathering_lead
@@ -38,6 +38,7 @@ class Reads:
         self.walk = lru_cache(maxsize=512)(self._walk)
         self.gather = lru_cache(maxsize=256)(self._gather)
         self.count = lru_cache(maxsize=256)(self._count)
+        self.several = lru_cache(maxsize=64)(self._several)
         self.extent = lru_cache(maxsize=256)(self._extent)
         self.ends = lru_cache(maxsize=4)(self._ends)
 
@@ -81,6 +82,12 @@ class Reads:
         """How many entries."""
         counted = select(func.count()).select_from(self._dialect.entries)
         return self._compiled(counted.where(*conditions(self._dialect, shape, gathering_lead(shape))))
+
+    def _several(self, shape: Shape) -> Statement:
+        """How many entries, but no more than `limit`."""
+        found: Select[Any] = select(literal_column("1").label("one")).select_from(self._dialect.entries)
+        found = found.where(*conditions(self._dialect, shape, gathering_lead(shape))).limit(bindparam("limit", type_=BigInteger))
+        return self._compiled(select(func.count()).select_from(found.subquery("several")))
 
     def _extent(self, shape: Shape) -> Statement:
         """The first and last occurred_at; both null without entries."""

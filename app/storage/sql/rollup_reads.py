@@ -87,6 +87,7 @@ class RollupReads:
         self._dialect = dialect
         self._statement = lru_cache(maxsize=256)(self._compiled)
         self._links = lru_cache(maxsize=16)(self._linking)
+        self._spans = lru_cache(maxsize=32)(self._spanning)
 
     def customers(self, question: Groups, plan: Plan, most: int) -> tuple[Statement, dict[str, Any]]:
         """The statement for the customers that the plan's link leads to, at most so many."""
@@ -94,6 +95,12 @@ class RollupReads:
         values = dict(question.filters.terms())[plan.link]
         given = {"account_id": question.scope.account_id, "dimension": plan.link, "most": most}
         return self._links(width(len(values))), given | repeated("value", values)
+
+    def days(self, question: Groups, plan: Plan, customers: Sequence[str]) -> tuple[Statement, dict[str, Any]]:
+        """The statement for the first and the last day that a rollup has of a question about all times, and how many entries."""
+        assert plan.rollup is not None
+        shape, values = self._shape(question, replace(plan, months=None), customers, (), None)
+        return self._spans(shape), values
 
     def parts(
         self, question: Groups, plan: Plan, customers: Sequence[str], apart: Sequence[int]
@@ -142,6 +149,12 @@ class RollupReads:
     def _part(
         self, question: Groups, plan: Plan, customers: Sequence[str], apart: Sequence[int], cut: Cut | None
     ) -> tuple[Statement, dict[str, Any]]:
+        shape, values = self._shape(question, plan, customers, apart, cut)
+        return self._statement(shape), values
+
+    def _shape(
+        self, question: Groups, plan: Plan, customers: Sequence[str], apart: Sequence[int], cut: Cut | None
+    ) -> tuple[RollupShape, dict[str, Any]]:
         assert plan.rollup is not None
         first, end = plan.first, plan.end
         if cut is not None and first is not None and end is not None:
@@ -166,7 +179,7 @@ class RollupReads:
             cut is not None,
             None if cut is None else cut.shape,
         )
-        return self._statement(shape), values
+        return shape, values
 
     def _compiled(self, shape: RollupShape) -> Statement:
         dialect = self._dialect
@@ -208,6 +221,13 @@ class RollupReads:
             contract_customers.c.dimension == bindparam("dimension"),
             contract_customers.c.value.in_(listed("value", count)),
         )
+        return compile_statement(found, self._dialect)
+
+    def _spanning(self, shape: RollupShape) -> Statement:
+        [source] = shape.sources
+        own = self._dialect.rollups[source.rollup].c
+        entries = cast(func.coalesce(func.sum(own.entries), literal_column("0")), BigInteger)
+        found = select(func.min(own.day), func.max(own.day), entries).where(*self._conditions(shape, source))
         return compile_statement(found, self._dialect)
 
     def _conditions(self, shape: RollupShape, source: Source) -> Iterator[ColumnElement[bool]]:

@@ -68,6 +68,10 @@ class Ledger(Protocol):
         """See `app.ports.Ledger`."""
         ...
 
+    async def fewer(self, scope: Scope, filters: Filters, than: int) -> bool:
+        """Whether fewer entries than that fit the filters, of whatever kind; no more than those are counted."""
+        ...
+
     async def rows(self, question: Rows) -> list[Entry]:
         """See `app.ports.Ledger`."""
         ...
@@ -103,6 +107,35 @@ class Summaries:
                 return cells, way
         _LOG.debug("totals by the ledger: %s", reason)
         return await self._ledger.counted(question), Way("ledger", reason)
+
+    async def extent(self, scope: Scope, filters: Filters) -> tuple[datetime, datetime] | None:
+        """The first and the last occurred_at of what the filters fit, looked for in the first and the last day that a rollup has
+        of it; None where that is not found so."""
+        if filters.period.start is not None or filters.period.end is not None:
+            return None
+        question = Groups(scope, filters)
+        planned = plan(question)
+        if planned.rollup is None:
+            return None
+        try:
+            customers = await self._customers(question, planned)
+        except _Unfit:
+            return None
+        if not customers and planned.link is not None:
+            return None
+        [(first, last, entries)] = await self._ledger.ask(*self._reads.days(question, planned, customers))
+        if first is None:
+            return None
+        # Either all of these are read, or a walk through the day comes upon one: as a rule after one of so many.
+        narrow = entries * entries < scope.as_of
+        found = []
+        for day, is_last in ((first, False), (last, True)):
+            statement, values = self._uses.any(question, day_period(day), last=is_last, narrow=narrow)
+            rows = await self._ledger.ask_entries(statement, values, scope.as_of, day_period(day))
+            if not rows:
+                return None  # all of that day is newer than the scope
+            found.append((max if is_last else min)(self._dialect.moment(each[0]) for each in rows))
+        return found[0], found[1]
 
     async def _rolled(self, question: Groups, planned: Plan) -> tuple[list[Any], Way]:
         rollup = planned.rollup
@@ -169,8 +202,12 @@ class Summaries:
         if extent is None:
             return
         edges = sum((end_of(each) - start_of(each) for each in planned.edges), timedelta())
-        of_all = question.scope.as_of * (edges / max(extent[1] - extent[0], edges))
-        if of_all > sum(row.entries for row in rows):
+        of_all = int(question.scope.as_of * (edges / max(extent[1] - extent[0], edges)))
+        if of_all <= sum(row.entries for row in rows):
+            return
+        # There may be many more at other times, which the ledger would have to look through as well.
+        always = replace(question.filters, period=Period())
+        if await self._ledger.fewer(question.scope, always, of_all):
             raise _Unfit("what is asked for has fewer entries than the edges of the period have of all")
 
     async def _newer(self, question: Groups, planned: Plan, customers: Sequence[str], head: int) -> list[Entry]:

@@ -26,6 +26,8 @@ class UseShape:
     columns: tuple[str, ...]
     last: bool
     lead: str
+    standing: bool = True
+    """Whether only entries that stand are looked for."""
 
 
 class UseReads:
@@ -54,6 +56,15 @@ class UseReads:
         lead = next((name for name in NARROW if name in named), None) if narrow else None
         return self._statement(UseShape(shape_of(filters, (EntryKind.USAGE,)), columns, last, lead or OCCURRED_AT)), values
 
+    def any(self, question: Groups, period: Period, *, last: bool, narrow: bool) -> tuple[Statement, dict[str, Any]]:
+        """The same for the first (or last) entry of all that the question is about, whether it stands or not."""
+        filters = question.filters.within(period)
+        values: dict[str, Any] = {"account_id": question.scope.account_id, "above": 0, "upto": question.scope.as_of}
+        named = {name for name, _ in filters.terms()}
+        lead = next((name for name in NARROW if name in named), None) if narrow else None
+        shape = UseShape(shape_of(filters, (EntryKind.USAGE,)), (), last, lead or OCCURRED_AT, standing=False)
+        return self._statement(shape), values | values_of(filters, self._dialect)
+
     def _compiled(self, shape: UseShape) -> Statement:
         dialect = self._dialect
         entries = dialect.entries
@@ -64,14 +75,11 @@ class UseReads:
         )
         # Sorted where another index leads: few are found.
         order = entries.c.occurred_at if shape.lead == OCCURRED_AT else dialect.unindexed(entries.c.occurred_at)
-        found = (
-            select(entries.c.occurred_at)
-            .select_from(entries.outerjoin(reversals, taken_back))
-            .where(*conditions(dialect, shape.filters, shape.lead))
-            .where(entries.c.correction.is_distinct_from(literal_column("'reversal'")), reversals.c.corrects.is_(None))
-            .order_by(order.desc() if shape.last else order)
-            .limit(1)
-        )
+        found = select(entries.c.occurred_at).where(*conditions(dialect, shape.filters, shape.lead))
+        if shape.standing:
+            is_standing = (entries.c.correction.is_distinct_from(literal_column("'reversal'")), reversals.c.corrects.is_(None))
+            found = found.select_from(entries.outerjoin(reversals, taken_back)).where(*is_standing)
+        found = found.order_by(order.desc() if shape.last else order).limit(1)
         for name in shape.columns:
             value: ColumnElement[str] = bindparam(f"key_{name}", type_=Text)
             own = entries.c[name]

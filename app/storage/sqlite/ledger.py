@@ -138,11 +138,19 @@ class SqliteLedger:
         return int((await self._readers.fetch(self._reads.count(shape), values))[0][0])
 
     async def extent(self, scope: Scope, filters: Filters) -> tuple[datetime, datetime] | None:
+        known = await self._summaries.extent(scope, filters) if any(filters.terms()) else None
+        if known is not None:
+            return known
         question = Rows(scope, filters, frozenset((EntryKind.USAGE,)))
         values = self._values(question) | {"above": 0, "upto": scope.as_of}
         rows = await self._readers.fetch(self._reads.extent(shape_of(filters, question.kinds)), values)
         first, last = rows[0]
         return None if first is None else (self._dialect.moment(first), self._dialect.moment(last))
+
+    async def fewer(self, scope: Scope, filters: Filters, than: int) -> bool:
+        values = self._values(Rows(scope, filters)) | {"above": 0, "upto": scope.as_of, "limit": than}
+        rows = await self._readers.fetch(self._reads.several(shape_of(filters, None)), values)
+        return int(rows[0][0]) < than
 
     async def groups(self, question: Groups) -> Grouped:
         earlier = question.earlier
