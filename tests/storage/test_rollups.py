@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,10 +17,12 @@ from app.domain.period import Granularity, Period, cut
 from app.ledger.commands import Rules, amend, record, retract
 from app.ports import Store
 from app.question.filters import Filters
-from app.question.groups import Grouped, Groups
+from app.question.groups import Grouped, GroupOrder, Groups
 from app.question.keys import Dimension
+from app.question.measures import Measure
+from app.question.order import place
 from app.question.scope import Scope
-from app.storage.sql import planner, summaries
+from app.storage.sql import chosen, planner, summaries
 from tests.conftest import DURABLE, Clock, caller, opened
 from tests.databases import DATABASES
 from tests.events import START, usage
@@ -156,6 +159,37 @@ async def test_a_question_behind_the_head_takes_off_what_is_newer(
     assert source(await both(store, question, monkeypatch)) == "ledger"
 
 
+async def test_a_page_of_customers_is_chosen_by_the_engine_as_it_is_cut_from_all(
+    store: Store, account: Account, rules: Rules, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    admin = caller(account, Permission.ADMIN)
+    # Ties in number, an absent customer among them, and two units of one.
+    names = ["b", "b", "b", "é", "é", "a", "a", None, None, "c", "c", "Z"]
+    items = [
+        usage(occurred_at=START - timedelta(days=at), customer_id=name, unit="GB" if at % 2 else "call")
+        for at, name in enumerate(names)
+    ]
+    await record(store, admin, items, rules=rules)
+    before = await at_head(store, account)
+    await record(store, admin, [usage(customer_id="new"), usage(customer_id="Z"), usage(customer_id=None)], rules=rules)
+    for scope in (await at_head(store, account), before):
+        for order in (GroupOrder(measure, turned) for measure in (Measure.EVENTS, Measure.KEY) for turned in (False, True)):
+            everything = Groups(scope, by=(Dimension.CUSTOMER,), order=order)
+            groups = (await store.groups(everything)).groups
+            assert len(groups) == (6 if scope is before else 7)
+            for at, group in enumerate(groups):
+                for after, end, from_end in ((place(group, everything), None, False), (None, place(group, everything), True)):
+                    question = replace(everything, limit=2, after=after, before=end, from_end=from_end)
+                    answer = await both(store, question, monkeypatch)
+                    assert answer.groups == (groups[max(0, at - 2) : at] if from_end else groups[at + 1 : at + 3])
+            question = replace(everything, limit=3, after=place(groups[0], everything), before=place(groups[-1], everything))
+            answer = await both(store, question, monkeypatch)
+            assert (answer.groups, source(answer)) == (groups[1:-1][:3], "customer_months and customer_days")
+            monkeypatch.setattr(chosen, "MOST_TOUCHED", 2)
+            assert await store.groups(question) == answer
+            monkeypatch.undo()
+
+
 async def test_a_use_that_was_taken_back_is_looked_up(
     store: Store, account: Account, refs: list[str], rules: Rules, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -187,6 +221,24 @@ async def test_an_amended_quantity_leaves_no_use_uncertain(
     answer = await both(store, Groups(await at_head(store, account), Filters(MARCH), (Dimension.CUSTOMER,)), monkeypatch)
     assert answer.way is not None
     assert answer.way.looked_up == 0
+
+
+async def test_the_first_and_the_last_day_are_looked_for_where_a_rollup_has_them(
+    store: Store, account: Account, refs: list[str], rules: Rules, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    admin = caller(account, Permission.ADMIN)
+    await retract(store, admin, refs[0], rules=rules, reason="never happened")  # it happened in the ledger all the same
+    then = await at_head(store, account)
+    late = usage(occurred_at=START - timedelta(days=3), customer_id="c0", license_id="l1")
+    await record(store, admin, [late, usage(customer_id="busy")], rules=rules)
+    first, last = datetime(2026, 3, 10, 8, tzinfo=UTC), datetime(2026, 3, 10, 17, tzinfo=UTC)
+    for filters in (Filters(license_id=("l1",)), Filters(product_id=("maps",)), Filters(feature_code=("tiles",))):
+        assert await store.extent(then, filters) == (first, last)
+    now = await at_head(store, account)
+    assert await store.extent(now, Filters(license_id=("l1",))) == (first, START - timedelta(days=3))
+    assert await store.extent(now, Filters(license_id=("nobody's",))) is None
+    monkeypatch.setattr(summaries, "MOST_CUSTOMERS", 1)
+    assert await store.extent(now, Filters(license_id=("l1",))) == (first, START - timedelta(days=3))
 
 
 async def test_what_nobody_recorded_is_found_in_a_rollup_and_made_anew(

@@ -25,6 +25,7 @@ from app.storage.postgres.months import Months, Timeline, Window, pieces, runs, 
 from app.storage.postgres.readers import Readers
 from app.storage.postgres.reads import PostgresReads
 from app.storage.sql.cells import CellReads, Found
+from app.storage.sql.chosen import ChosenPages
 from app.storage.sql.conditions import EVENT, NARROW, SEQUENCE, Shape, gathering_lead, ordered_lead, shape_of, values_of
 from app.storage.sql.dialect import Statement
 from app.storage.sql.extras import ExtraReads
@@ -59,6 +60,7 @@ class PostgresLedger:
         self._extras = ExtraReads(dialect)
         self._records = RecordReads(dialect)
         self._summaries = Summaries(dialect, self)
+        self._chosen = ChosenPages(dialect, self, self._summaries, self._cells)
         self._occurrences = OccurrenceReads(dialect)
         self._checks = RollupChecks(dialect, self)
 
@@ -152,6 +154,9 @@ class PostgresLedger:
         return than > 0
 
     async def groups(self, question: Groups) -> Grouped:
+        page = await self._chosen.page(question)
+        if page is not None:
+            return page
         earlier = question.earlier
         found, way = await self._found(question)
         before = None if earlier is None else (await self._found(earlier))[0]

@@ -13,6 +13,7 @@ from sqlalchemy import (
     ColumnElement,
     Integer,
     Select,
+    Subquery,
     bindparam,
     case,
     cast,
@@ -113,6 +114,15 @@ class RollupReads:
         for cut in self._dialect.cuts(question.buckets):
             yield self._part(question, plan, customers, apart, cut)
 
+    def whole(self, question: Groups, plan: Plan) -> tuple[RollupShape, dict[str, Any]]:
+        """What decides the text of a statement over all of the plan's rows, and the values of its parameters."""
+        return self._shape(question, plan, (), (), None)
+
+    def rows(self, shape: RollupShape) -> Subquery:
+        """The rows of rollups that such a statement is about."""
+        parts = [self._source(shape, source) for source in shape.sources]
+        return (parts[0] if len(parts) == 1 else union_all(*parts)).subquery("rows")
+
     def row(self, row: Sequence[Any], question: Groups) -> Row | None:
         """What a row of the answer holds behind the head; None for nothing."""
         keys = (0 if question.buckets is None else 1) + len(question.by) + 2
@@ -183,8 +193,7 @@ class RollupReads:
 
     def _compiled(self, shape: RollupShape) -> Statement:
         dialect = self._dialect
-        parts = [self._source(shape, source) for source in shape.sources]
-        table = (parts[0] if len(parts) == 1 else union_all(*parts)).subquery("rows")
+        table = self.rows(shape)
         grouped: list[ColumnElement[Any]] = [table.c[name] for name in (*shape.by, "unit", "currency")]
         keys: list[ColumnElement[Any]] = [func.nullif(column, literal_column(f"'{NOTHING}'")) for column in grouped]
         if shape.by_bucket:

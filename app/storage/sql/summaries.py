@@ -45,7 +45,7 @@ FEW = 500
 _DAY = 86_400_000_000
 """Microseconds."""
 _EVERYTHING = Filters()
-_TRIES = 4
+TRIES = 4
 """Times that a rollup is read while others are writing, before the ledger answers."""
 
 
@@ -77,7 +77,7 @@ class Ledger(Protocol):
         ...
 
 
-class _Unfit(Exception):
+class Unfit(Exception):
     """The rollup cannot answer this time; the message says why."""
 
 
@@ -87,7 +87,7 @@ class Summaries:
     def __init__(self, dialect: Dialect, ledger: Ledger) -> None:
         self._dialect = dialect
         self._ledger = ledger
-        self._reads = RollupReads(dialect)
+        self.reads = RollupReads(dialect)
         self._uses = UseReads(dialect)
 
     async def cells(self, question: Groups) -> tuple[list[Any], Way]:
@@ -96,8 +96,8 @@ class Summaries:
         reason = planned.reason
         if planned.rollup is not None:
             try:
-                cells, way = await self._rolled(question, planned)
-            except _Unfit as unfit:
+                cells, way = await self.rolled(question, planned)
+            except Unfit as unfit:
                 reason = str(unfit)
             else:
                 for edge in planned.edges:
@@ -119,11 +119,11 @@ class Summaries:
             return None
         try:
             customers = await self._customers(question, planned)
-        except _Unfit:
+        except Unfit:
             return None
         if not customers and planned.link is not None:
             return None
-        [(first, last, entries)] = await self._ledger.ask(*self._reads.days(question, planned, customers))
+        [(first, last, entries)] = await self._ledger.ask(*self.reads.days(question, planned, customers))
         if first is None:
             return None
         # Either all of these are read, or a walk through the day comes upon one: as a rule after one of so many.
@@ -137,16 +137,18 @@ class Summaries:
             found.append((max if is_last else min)(self._dialect.moment(each[0]) for each in rows))
         return found[0], found[1]
 
-    async def _rolled(self, question: Groups, planned: Plan) -> tuple[list[Any], Way]:
+    async def rolled(self, question: Groups, planned: Plan, customers: tuple[str, ...] | None = None) -> tuple[list[Any], Way]:
+        """The rows of cells that the plan's rollup tells, of all customers or these, and how. Raises Unfit."""
         rollup = planned.rollup
         assert rollup is not None
-        customers = await self._customers(question, planned)
+        if customers is None:
+            customers = await self._customers(question, planned)
         if not customers and planned.link is not None:
             return [], Way(rollup.name, planned.reason)
         apart: tuple[int, ...] = ()
-        for _ in range(_TRIES):
+        for _ in range(TRIES):
             head, rows = await self._read(question, planned, customers, apart)
-            newer = await self._newer(question, planned, customers, head)
+            newer = await self.newer(question, planned, customers, head)
             days = {day_of(each.occurred_at) for each in newer}
             if days <= set(apart):
                 break
@@ -154,9 +156,9 @@ class Summaries:
             planned = planned.without_months(days)
             apart = tuple(sorted(days | set(apart)))
             if len(apart) > MOST_APART:
-                raise _Unfit(f"the entries after the sequence are about more than {MOST_APART} days")
+                raise Unfit(f"the entries after the sequence are about more than {MOST_APART} days")
         else:
-            raise _Unfit("the ledger was written to each time that the rollup was read")
+            raise Unfit("the ledger was written to each time that the rollup was read")
         await self._weigh(question, planned, rows)
         touched: set[int] = set()
         if newer:
@@ -174,9 +176,9 @@ class Summaries:
         """The customers whose rows are to be read, where others than the named ones are: those known at the sequence at least."""
         if planned.link is None:
             return ()
-        found = await self._ledger.ask(*self._reads.customers(question, planned, MOST_CUSTOMERS + 1))
+        found = await self._ledger.ask(*self.reads.customers(question, planned, MOST_CUSTOMERS + 1))
         if len(found) > MOST_CUSTOMERS:
-            raise _Unfit(f"what `{planned.link}` names belongs to more than {MOST_CUSTOMERS} customers")
+            raise Unfit(f"what `{planned.link}` names belongs to more than {MOST_CUSTOMERS} customers")
         return tuple(row[0] for row in found)
 
     async def _read(
@@ -184,14 +186,14 @@ class Summaries:
     ) -> tuple[int, list[Row]]:
         heads: set[int] = set()
         rows: list[Row] = []
-        for statement, values in self._reads.parts(question, planned, customers, apart):
+        for statement, values in self.reads.parts(question, planned, customers, apart):
             for found in await self._ledger.ask(statement, values):
                 heads.add(found[0])
-                row = self._reads.row(found, question)
+                row = self.reads.row(found, question)
                 if row is not None:
                     rows.append(row)
         if len(heads) != 1:
-            raise _Unfit("the ledger was written to between two parts of the question")
+            raise Unfit("the ledger was written to between two parts of the question")
         return heads.pop(), rows
 
     async def _weigh(self, question: Groups, planned: Plan, rows: Iterable[Row]) -> None:
@@ -208,15 +210,15 @@ class Summaries:
         # There may be many more at other times, which the ledger would have to look through as well.
         always = replace(question.filters, period=Period())
         if await self._ledger.fewer(question.scope, always, of_all):
-            raise _Unfit("what is asked for has fewer entries than the edges of the period have of all")
+            raise Unfit("what is asked for has fewer entries than the edges of the period have of all")
 
-    async def _newer(self, question: Groups, planned: Plan, customers: Sequence[str], head: int) -> list[Entry]:
+    async def newer(self, question: Groups, planned: Plan, customers: Sequence[str], head: int) -> list[Entry]:
         """The entries after the question's sequence that are in the rollup's rows already."""
         account_id, as_of = question.scope.account_id, question.scope.as_of
         if head <= as_of:
             return []
         if head - as_of > NEAR:
-            raise _Unfit(f"the sequence is more than {NEAR:,} entries behind the head")
+            raise Unfit(f"the sequence is more than {NEAR:,} entries behind the head")
         asked = Rows(Scope(account_id, head), question.filters, frozenset((EntryKind.USAGE,)), above=as_of, descending=False)
         edges = () if question.buckets is None else question.buckets.edges
         return [
@@ -224,18 +226,18 @@ class Summaries:
             for each in await self._ledger.rows(asked)
             if planned.holds(day_of(each.occurred_at))
             and (not edges or edges[0] <= each.occurred_at < edges[-1])
-            and (planned.link is None or (each.customer_id or NOTHING) in customers)
+            and (not customers or (each.customer_id or NOTHING) in customers)
         ]
 
     def _without(self, rows: Sequence[Row], newer: Iterable[Entry], question: Groups) -> tuple[list[Row], set[int]]:
         """The rows without what newer entries have added to them, and which of these they have touched."""
-        by_key = {self._reads.key(row, question): row for row in rows}
+        by_key = {self.reads.key(row, question): row for row in rows}
         touched = set()
         for entry in newer:
-            key = self._reads.key_of(entry, question)
+            key = self.reads.key_of(entry, question)
             if key not in by_key:
-                raise _Unfit("the rollup lacks what was recorded last; `gateway ledger verify` tells more")
-            by_key[key] = self._reads.less(by_key[key], entry)
+                raise Unfit("the rollup lacks what was recorded last; `gateway ledger verify` tells more")
+            by_key[key] = self.reads.less(by_key[key], entry)
             touched.add(key)
         kept = [(key, row) for key, row in by_key.items() if row.entries]
         return [row for _, row in kept], {at for at, (key, _) in enumerate(kept) if key in touched}
@@ -308,7 +310,7 @@ class _Looks:
     async def _look(self, row: Row, period: Period, *, last: bool) -> int | None:
         question = self._question
         if self.made == MOST_LOOKS:
-            raise _Unfit(f"reversals and newer entries leave more than {MOST_LOOKS} first and last uses uncertain")
+            raise Unfit(f"reversals and newer entries leave more than {MOST_LOOKS} first and last uses uncertain")
         self.made += 1
         key = row.key[0 if question.buckets is None else 1 :]
         statement, values = self._uses.look(question, key, period, last=last, narrow=row.entries < FEW)

@@ -21,6 +21,7 @@ from app.question.rows import Rows
 from app.question.scope import Scope
 from app.question.way import Way
 from app.storage.sql.cells import CellReads, Found
+from app.storage.sql.chosen import ChosenPages
 from app.storage.sql.conditions import CHANGES, EVENT, NARROW, SEQUENCE, gathering_lead, ordered_lead, shape_of, values_of
 from app.storage.sql.dialect import Statement
 from app.storage.sql.extras import ExtraReads
@@ -54,6 +55,7 @@ class SqliteLedger:
         self._extras = ExtraReads(dialect)
         self._records = RecordReads(dialect)
         self._summaries = Summaries(dialect, self)
+        self._chosen = ChosenPages(dialect, self, self._summaries, self._cells)
         self._occurrences = OccurrenceReads(dialect)
         self._checks = RollupChecks(dialect, self)
 
@@ -153,6 +155,9 @@ class SqliteLedger:
         return int(rows[0][0]) < than
 
     async def groups(self, question: Groups) -> Grouped:
+        page = await self._chosen.page(question)
+        if page is not None:
+            return page
         earlier = question.earlier
         found, way = await self._found(question)
         before = None if earlier is None else (await self._found(earlier))[0]
