@@ -270,7 +270,7 @@ def test_every_list_of_the_schema_is_compiled_whatever_leaves_are_asked_of_its_r
             if is_leaf_type(get_named_type(field.type)):
                 try:
                     completion._attribute(field)
-                except completion._NotFlat:
+                except completion.NotFlat:
                     left.add(f"{row_type.name}.{name}")
                 kind = get_named_type(field.type)
                 assert kind.name in completion._EXACT or isinstance(kind, GraphQLEnumType), f"{row_type.name}.{name}"

@@ -40,6 +40,8 @@ class Prepared:
         self.document = document
         self._problems: dict[bool, list[GraphQLError]] = {}
         self._prices: dict[str, Prices] = {}
+        self.plans: dict[str, Any] = {}
+        """By the names of its operations: how they are answered whole, None where they are not (see `whole`)."""
 
     def problems(self, schema: GraphQLSchema, *, introspection: bool) -> list[GraphQLError]:
         """What is wrong with it, whatever its variables are."""
@@ -92,16 +94,46 @@ _TOLD = ("__schema", "__type")
 
 
 def _fields(node: Node) -> Iterator[FieldNode]:
-    """The fields in a document, which is within its bounds."""
+    return (each for each in parts(node) if isinstance(each, FieldNode))
+
+
+def parts(node: Node) -> Iterator[Node]:
+    """Operations, fragments, selections and their directives in a document, which is within its bounds."""
     waiting: list[Any] = [node]
     while waiting:
         each = waiting.pop()
         if isinstance(each, (list, tuple)):
             waiting += each
         elif isinstance(each, Node):
-            if isinstance(each, FieldNode):
-                yield each
-            waiting += [getattr(each, name) for name in ("definitions", "selection_set", "selections") if hasattr(each, name)]
+            yield each
+            waiting += [getattr(each, name) for name in _INNER if hasattr(each, name)]
+
+
+_INNER = ("definitions", "directives", "selection_set", "selections")
+
+
+async def pay(
+    document: Prepared,
+    schema: GraphQLSchema,
+    operation: OperationDefinitionNode,
+    variables: Mapping[str, Any] | None,
+    context: Context,
+) -> tuple[dict[str, Any], GraphQLError | None]:
+    """Pay for an operation of a valid document: what is told of its cost, and why it must not run, if it must not."""
+    services = context.services
+    price = document.price(schema, operation, variables)
+    too_much = excess(price, services.terms.most_points)
+    error: GraphQLError | None = None
+    if too_much is not None:
+        error = GraphQLError(too_much, operation, extensions={"code": TOO_COMPLEX})
+        context.balance = await services.points.balance(context.principal)
+    else:
+        try:
+            context.balance = await services.points.spend(context.principal, price.points)
+        except Overspent as overspent:
+            context.balance, context.refusal = overspent.balance, overspent
+            error = GraphQLError(overspent.message, operation, original_error=overspent)
+    return {"cost": _cost(price, services.terms.most_points, context.balance)}, error
 
 
 def chosen(document: DocumentNode, name: str | None) -> OperationDefinitionNode:
@@ -152,19 +184,10 @@ class Checked(SchemaExtension):
         found = document.problems(schema, introspection=terms is None or terms.introspection)
         if found or context is None or terms is None:
             return found
-        price = document.price(schema, operation, self.execution_context.variables)
-        too_much = excess(price, terms.most_points)
-        error: GraphQLError | None = None
-        if too_much is not None:
-            error = GraphQLError(too_much, operation, extensions={"code": TOO_COMPLEX})
-            context.balance = await context.services.points.balance(context.principal)
-        else:
-            try:
-                context.balance = await context.services.points.spend(context.principal, price.points)
-            except Overspent as overspent:
-                context.balance, context.refusal = overspent.balance, overspent
-                error = GraphQLError(overspent.message, operation, original_error=overspent)
-        self._told = {"cost": _cost(price, terms.most_points, context.balance)}
+        if context.paid is not None:
+            self._told, context.paid = context.paid, None
+            return []
+        self._told, error = await pay(document, schema, operation, self.execution_context.variables, context)
         return [] if error is None else [error]
 
     def get_results(self) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from graphql import (
     GraphQLScalarType,
     GraphQLSchema,
 )
+from graphql.execution import Executor
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 from strawberry.types.field import StrawberryField
@@ -47,7 +48,7 @@ _AS_THEY_ARE = frozenset({"ID", "String", "Boolean", "SafeInt", "URL"})
 """Scalars whose values are sent as they are."""
 
 
-class _NotFlat(Exception):
+class NotFlat(Exception):
     """A selection that is not compiled."""
 
 
@@ -70,10 +71,15 @@ class FlatExecutor(StrawberryGraphQLCoreExecutionContext):
         """The list's items, completed."""
         if type(items) in (list, tuple) and len(items) >= _FEWEST and position_context is None:  # type: ignore[arg-type]
             try:
-                return _Source(self, item_type, field_details_list).compiled()(items)
+                return compiled(self, item_type, field_details_list)(items)
             except Exception:  # graphql-core meets it again below, and tells it with its path
                 pass
         return super().complete_iterable_value(item_type, field_details_list, info, path, items, position_context)
+
+
+def compiled(executor: Executor[Any], item_type: GraphQLOutputType, details: Any) -> Callable[[Any], list[Any]]:
+    """The function that completes items of that type with that selection. Raises NotFlat where there is none."""
+    return _compiled(executor.schema, _Source(executor, item_type, details).text)
 
 
 class _Source:
@@ -82,17 +88,18 @@ class _Source:
     The text holds names from the schema and response names, which GraphQL allows nothing but letters, digits and underscores.
     """
 
-    def __init__(self, executor: FlatExecutor, item_type: GraphQLOutputType, details: Any) -> None:
+    def __init__(self, executor: Executor[Any], item_type: GraphQLOutputType, details: Any) -> None:
         self._executor = executor
         self._functions: list[str] = []
         self._variables = 0
         if executor.middleware_manager is not None and executor.middleware_manager.middlewares:
-            raise _NotFlat
+            raise NotFlat
         self._functions.append(f"def complete(items):\n    return [{self._value(item_type, details, 'item')} for item in items]")
 
-    def compiled(self) -> Callable[[Any], Any]:
-        """The function that completes the items."""
-        return _compiled(self._executor.schema, "\n".join(self._functions))
+    @property
+    def text(self) -> str:
+        """The source, in which `complete` takes the items."""
+        return "\n".join(self._functions)
 
     def _value(self, type_: GraphQLOutputType, details: Any, source: str) -> str:
         """An expression for the completed value of the expression `source`."""
@@ -119,7 +126,7 @@ class _Source:
                 function = self._object(type_, details)
                 fits = f"is_{type_.name}({value}, None) is True" if type_.is_type_of else f"{value} is not None"
                 return f"({function}({value}) if ({value} := {source}) is not None and {fits} else {otherwise})"
-        raise _NotFlat
+        raise NotFlat
 
     def _object(self, type_: GraphQLObjectType, details: Any) -> str:
         """The name of a function that completes objects of that type."""
@@ -134,7 +141,7 @@ class _Source:
                 members.append(f"{name!r}: {self._value(field.type, each, f'row.{_attribute(field)}')}")
         # A function that looks at nothing would take an exception for a row.
         if deferred or not (type_.is_type_of or any("row." in each for each in members)):
-            raise _NotFlat
+            raise NotFlat
         function = f"f{len(self._functions)}"
         self._functions.append(f"def {function}(row):\n    return {{{', '.join(members)}}}")
         return function
@@ -144,7 +151,7 @@ def _attribute(field: GraphQLField) -> str:
     """The attribute that the field reads, if it does nothing else."""
     declared = field.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
     if not isinstance(declared, StrawberryField) or not declared.is_basic_field or declared.default_resolver is not getattr:
-        raise _NotFlat
+        raise NotFlat
     return declared.python_name
 
 

@@ -35,6 +35,8 @@ class Context:
         self.balance: Balance | None = None
         """What the caller has left of its budget, once the operation was paid for."""
         self.refusal: RateLimited | None = None
+        self.paid: dict[str, Any] | None = None
+        """What is told of the operation's cost, where it was paid for and has yet to be answered."""
         self._admit = admit
         self.renew()
 

@@ -22,6 +22,7 @@ from app.api.graphql.errors import presented
 from app.api.graphql.live import Subscription
 from app.api.graphql.reads import Query
 from app.api.graphql.scalars import SCALARS
+from app.api.graphql.whole import answered
 from app.api.graphql.writes import Mutation
 from app.domain.errors import GatewayError
 
@@ -41,6 +42,10 @@ class Schema(strawberry.Schema):
     ) -> ExecutionResult:
         """The result of one operation, errors as the caller is told them."""
         allowed = set(allowed_operation_types or OperationType) - {OperationType.SUBSCRIPTION}  # which gives no single result
+        if query and context_value is not None and OperationType.QUERY in allowed:
+            answer = await answered(self, query, variable_values or {}, context_value, operation_name)
+            if answer is not None:
+                return answer
         result = await super().execute(
             query,
             variable_values,
