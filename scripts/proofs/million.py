@@ -1,7 +1,12 @@
-"""A million rows of a ledger in every format that streams: how long, and the most memory it takes. ARG: rows, and formats."""
+"""A million rows of a ledger in every format that streams: time, memory, a download cut off and resumed. ARG: rows, formats.
+
+Formats that are named are made without options; by default all are made, some with options.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import http.client
 import json
 import subprocess
 import sys
@@ -10,8 +15,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
-from scripts.proofs.product import GATEWAY, Product, expect
+from scripts.proofs.product import GATEWAY, Product, Server, expect
 
 MOST_MEMORY = 250
 """MB that one export may take at most."""
@@ -58,19 +64,45 @@ def measured(product: Product, *words: str) -> tuple[dict[str, Any], int, float]
     return json.loads(told["out"]), told["peak"], time.monotonic() - began
 
 
+def cut_off(server: Server, token: str, export: str, out: Path) -> None:
+    """Download the file into `out`, cut off three times at odd places: a whole answer first, then ranges of the same file."""
+    size, tag, seen = out.stat().st_size, "", []
+    with out.open("wb") as file:
+        for until in (size // 7, size // 2 + 1, size - 1, size):
+            connection = http.client.HTTPConnection(urlsplit(server.url).netloc, timeout=120)
+            headers = {"Authorization": f"Bearer {token}"}
+            if file.tell():
+                headers |= {"Range": f"bytes={file.tell()}-", "If-Range": tag}
+            connection.request("GET", f"/downloads/exports/{export}", headers=headers)
+            answer = connection.getresponse()
+            tag = answer.headers["ETag"]
+            seen.append((answer.status, answer.headers["Content-Range"]))
+            while file.tell() < until:
+                file.write(answer.read(min(1 << 20, until - file.tell())))
+            connection.close()
+    ranges = [f"bytes {begun}-{size - 1}/{size}" for begun in (size // 7, size // 2 + 1, size - 1)]
+    expect("answers to a download that is cut off three times", seen, [(200, None), *((206, each) for each in ranges)])
+
+
+def digest_of(file: Path) -> str:
+    """SHA-256 over the file, as exports state it."""
+    with file.open("rb") as source:
+        return f"sha256:{hashlib.file_digest(source, 'sha256').hexdigest()}"
+
+
 def main() -> None:
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
-    wanted = sys.argv[2:] or [format for format, _ in FORMATS]
+    wanted = sys.argv[2:]
     with tempfile.TemporaryDirectory() as folder:
         product, source = Product(Path(folder)), Path(folder) / "events.jsonl"
-        product.account("acme")
+        token = product.account("acme")
         with source.open("w") as file:
             file.writelines(json.dumps(each) + "\n" for each in events(count))
         product.run("import", str(source), "--account", "acme")
         source.unlink()
         digests = set()
         for format, options in FORMATS:
-            if format not in wanted:
+            if wanted and (options or format not in wanted):
                 continue
             out = Path(folder) / f"out.{format}"
             words = ("export", "create", "usage-ledger", "--account", "acme")
@@ -82,6 +114,10 @@ def main() -> None:
             )
             expect(f"{format} takes less than {MOST_MEMORY} MB", peak < MOST_MEMORY, True)
             expect(f"{format} has every row", told["rows"], count)
+            expect(f"{format} written by the command has the digest told", digest_of(out), told["artifact_digest"])
+            with product.serving() as server:
+                cut_off(server, token, told["id"], out)
+            expect(f"{format} put together from parts has it too", digest_of(out), told["artifact_digest"])
             out.unlink()
         expect("all have the same digest", len(digests), 1)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import re
 import shutil
 import subprocess
@@ -217,3 +218,13 @@ def test_a_cover_with_more_filters_than_a_page_holds_goes_on_over_pages() -> Non
 
 def test_it_can_not_be_gone_on_with_and_takes_no_more_rows_than_people_read() -> None:
     assert (FORMAT.resumed, FORMAT.most_rows) == (None, 50_000)
+
+
+def test_a_file_that_is_begun_and_never_ended_leaves_nothing_open() -> None:
+    writer = FORMAT.writer(Document(order("usage-ledger", "pdf", {}).report, {}, 1, None))
+    aside = writer._aside  # type: ignore[attr-defined]
+
+    del writer
+    gc.collect()
+
+    assert aside.closed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import weakref
 from collections.abc import Iterable, Iterator, Sequence
 
 import orjson
@@ -27,6 +28,7 @@ class PdfWriter:
         self._measures = {each.name: Measures(each, self._texts) for each in document.report.sections}
         self._figures = Figures(document.report, self._texts)
         self._aside = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the writer, whatever becomes of it)
+        weakref.finalize(self, self._aside.close)
         self._places: dict[str, list[tuple[int, int]]] = {each: [] for each in self._measures}
 
     def begin(self) -> Iterable[bytes]:
