@@ -10,13 +10,14 @@ plans. A test holds both against each other.
 from __future__ import annotations
 
 from functools import partial, reduce
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 from graphql import DirectiveNode, DocumentNode, OperationDefinitionNode, OperationType
 from graphql.execution.collect_fields import collect_fields
 from graphql.execution.values import get_argument_values, get_variable_values
 from graphql.pyutils import Path
+from strawberry import Schema
 from strawberry.extensions.field_extension import build_field_extension_resolvers
 from strawberry.schema.schema_converter import GraphQLCoreConverter, get_arguments
 from strawberry.types import ExecutionResult
@@ -25,9 +26,6 @@ from strawberry.types.field import StrawberryField
 from app.api.graphql.checks import Prepared, chosen, parts, pay, prepared
 from app.api.graphql.completion import FlatExecutor, NotFlat, compiled
 from app.api.graphql.context import Context
-
-if TYPE_CHECKING:
-    from app.api.graphql.schema import Schema
 
 _MOST_KNOWN = 64
 """Sets of variables of which a plan remembers the arguments."""
