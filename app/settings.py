@@ -37,7 +37,7 @@ class Settings(BaseSettings):
         description="Where the ledger lives: `sqlite:///relative.db`, `sqlite:////absolute.db`, `postgresql://user@host/name`.",
     )
     database_connections: int = Field(
-        10, ge=2, description="Connections to PostgreSQL that one process takes at most; a third of them are for writing."
+        10, ge=3, description="Connections to PostgreSQL that one process takes at most; a third of them are for writing."
     )
     database_statement_seconds: float = Field(
         60.0, gt=0, le=86_400, description="How long PostgreSQL may work on one statement, in seconds; then it is given up."

@@ -31,7 +31,7 @@ def test_nothing_needs_to_be_set() -> None:
     [
         ("GATEWAY_DATABASE_URL", "mysql://db", "sqlite:///"),
         ("GATEWAY_DATABASE_URL", "postgres://db", "postgresql://user:password@host:5432/name"),
-        ("GATEWAY_DATABASE_CONNECTIONS", "1", "greater than or equal to 2"),
+        ("GATEWAY_DATABASE_CONNECTIONS", "2", "greater than or equal to 3"),
         ("GATEWAY_DATABASE_STATEMENT_SECONDS", "0", "greater than 0"),
         ("GATEWAY_EXPORT_RETENTION_DAYS", "0", "greater than or equal to 1"),
         ("GATEWAY_PORT", "70000", "65535"),

@@ -48,18 +48,18 @@ class PostgresAccounts:
         return account
 
     async def account_named(self, name: str) -> Account | None:
-        rows = await self._readers.fetch(self._by_name, {"name": name})
+        rows = await self._readers.fetch(self._by_name, {"name": name}, steady=True)
         return self._mapping.account(rows[0]) if rows else None
 
     async def account(self, account_id: int) -> Account | None:
-        rows = await self._readers.fetch(self._by_id, {"id": account_id})
+        rows = await self._readers.fetch(self._by_id, {"id": account_id}, steady=True)
         return self._mapping.account(rows[0]) if rows else None
 
     async def accounts(self) -> list[Account]:
         return [self._mapping.account(row) for row in await self._readers.fetch(self._all, {})]
 
     async def key(self, key_id: str) -> Key | None:
-        rows = await self._readers.fetch(self._key, {"id": key_id})
+        rows = await self._readers.fetch(self._key, {"id": key_id}, steady=True)
         return self._mapping.key(rows[0]) if rows else None
 
     async def keys(self, account_id: int) -> list[Key]:
@@ -76,7 +76,7 @@ class PostgresAccounts:
                     await connection.executemany(touch.sql, rows)
 
     async def secret(self, account_id: int, name: str) -> bytes | None:
-        rows = await self._readers.fetch(self._writes.secret, {"account_id": account_id, "name": name})
+        rows = await self._readers.fetch(self._writes.secret, {"account_id": account_id, "name": name}, steady=True)
         return bytes(rows[0][0]) if rows else None
 
     async def end_session(self, account_id: int, session_id: str, expires_at: datetime) -> None:
@@ -85,7 +85,7 @@ class PostgresAccounts:
 
     async def session_ended(self, account_id: int, session_id: str) -> bool:
         values = {"account_id": account_id, "session_id": session_id}
-        return bool(await self._readers.fetch(self._writes.session_ended, values))
+        return bool(await self._readers.fetch(self._writes.session_ended, values, steady=True))
 
     async def forget_sessions(self, account_id: int, moment: datetime) -> None:
         await self._change(self._writes.forget_sessions, {"account_id": account_id, "moment": moment})

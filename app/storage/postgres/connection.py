@@ -43,14 +43,27 @@ class Limits:
 
     @property
     def readers(self) -> int:
-        """Connections for questions."""
-        return max(1, self.connections - self.writers)
+        """Connections for questions whose statements are planned anew each time."""
+        return max(1, self.connections - self.writers - self.walkers)
+
+    @property
+    def walkers(self) -> int:
+        """Connections for questions whose plan does not hang on their values: a row by its key, a page along an index."""
+        return max(1, (self.connections - self.writers) // 2)
 
 
 async def reading_pool(url: str, limits: Limits) -> asyncpg.Pool:
     """Connections that refuse to write. They are opened when they are needed."""
     settings = _settings(limits) | {"default_transaction_read_only": "on"}
     return await _pool(url, limits.readers, settings)
+
+
+async def walking_pool(url: str, limits: Limits) -> asyncpg.Pool:
+    """The same for statements that have one plan only, along an index: it is made once and kept with each connection, since
+    planning takes as long as reading a page does. What looks better while a table is small is no choice."""
+    others = {"enable_seqscan": "off", "enable_bitmapscan": "off", "enable_sort": "off"}
+    kept = {"default_transaction_read_only": "on", "plan_cache_mode": "force_generic_plan"}
+    return await _pool(url, limits.walkers, _settings(limits) | kept | others)
 
 
 async def writing_pool(url: str, limits: Limits) -> asyncpg.Pool:

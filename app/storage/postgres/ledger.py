@@ -66,7 +66,7 @@ class PostgresLedger:
 
     async def head(self, account_id: int) -> Head:
         """Raises NotFound for an account that does not exist."""
-        rows = await self._readers.fetch(self._writes.head, {"account_id": account_id})
+        rows = await self._readers.fetch(self._writes.head, {"account_id": account_id}, steady=True)
         if not rows:
             raise NotFound(f"no account {account_id}")
         return self._mapping.head(rows[0])
@@ -99,7 +99,8 @@ class PostgresLedger:
         for read, window in self._steps(question, await self._windows(question)):
             if len(found) >= limit:
                 break
-            found += await self._entries(read, values | window.values() | {"limit": limit - len(found)})
+            asked = values | window.values() | {"limit": limit - len(found)}
+            found += await self._entries(read, asked, steady=read.steady)
         return found
 
     async def stream(self, question: Rows) -> AsyncIterator[list[Entry]]:
@@ -230,9 +231,11 @@ class PostgresLedger:
         descending = question.descending
         shape = shape_of(question.filters, question.kinds, question.corrections_only)
         lead = ordered_lead(shape)
-        if lead is not None or shape.bare:
-            walk = rest = self._reads.walk(shape, lead or SEQUENCE, descending, question.fields)
+        ordered = lead is not None or shape.bare
+        if ordered:
+            rest = self._reads.walk(shape, lead or SEQUENCE, descending, question.fields)
             near = next(pieces(windows, PIECE, descending=descending))
+            walk = self._reads.within(near.months, shape, lead or SEQUENCE, descending, question.fields)
         else:
             # Nothing has them in order. Most pages are full after a glance; for the others all that fit are found and sorted.
             walk = self._reads.walk(shape, SEQUENCE, descending, question.fields)
@@ -240,7 +243,7 @@ class PostgresLedger:
             near = next(pieces(windows, GLANCE, descending=descending))
             edge = max(near.above, near.upto - GLANCE) if descending else min(near.upto, near.above + GLANCE)
             near = replace(near, above=edge) if descending else replace(near, upto=edge)
-        if rest is walk or gathering_lead(shape) not in (*NARROW, EVENT):
+        if ordered or gathering_lead(shape) not in (*NARROW, EVENT):
             yield walk, near
             windows = _beyond(windows, near, descending=descending)
         left = runs(windows)
@@ -257,8 +260,8 @@ class PostgresLedger:
     async def _timeline(self, account_id: int, upto: int) -> Timeline:
         return await self._months.known(account_id, upto, self._readers.ask)
 
-    async def _entries(self, read: EntryRead, values: dict[str, Any]) -> list[Entry]:
-        return [read.entry(row) for row in await self._readers.fetch(read.statement, values)]
+    async def _entries(self, read: EntryRead, values: dict[str, Any], *, steady: bool = False) -> list[Entry]:
+        return [read.entry(row) for row in await self._readers.fetch(read.statement, values, steady=steady)]
 
     async def _counted(self, question: Rows, shape: Shape, windows: list[Window]) -> int:
         statement, values = self._reads.count(shape), self._values(question)

@@ -49,6 +49,8 @@ class Window:
     upto: int
     recorded_from: datetime = FIRST
     recorded_below: datetime = LAST
+    months: tuple[datetime, ...] = ()
+    """The months in which they were recorded, oldest first: each has a partition."""
 
     def values(self) -> dict[str, Any]:
         """The parameters that say so."""
@@ -74,7 +76,7 @@ class Timeline:
             end = self.months[at + 1].first_sequence - 1 if at + 1 < len(self.months) else self.head
             first, last = max(above, month.first_sequence - 1), min(upto, end)
             if first < last and _meets(month, period):
-                found.append(Window(first, last, month.start, next_month(month.start)))
+                found.append(Window(first, last, month.start, next_month(month.start), (month.start,)))
         return found
 
     def before(self, moment: datetime) -> tuple[int, datetime] | None:
@@ -110,7 +112,8 @@ def pieces(windows: Sequence[Window], least: int, *, descending: bool) -> Iterat
 
 def _joined(windows: Sequence[Window]) -> Window:
     first, last = windows[0], windows[-1]
-    return Window(first.above, last.upto, first.recorded_from, last.recorded_below)
+    months = tuple(month for window in windows for month in window.months)
+    return Window(first.above, last.upto, first.recorded_from, last.recorded_below, months)
 
 
 def _meets(month: Month, period: Period) -> bool:

@@ -29,6 +29,11 @@ def next_month(month: datetime) -> datetime:
     return datetime(year, number, 1, tzinfo=UTC) if year <= MAXYEAR else datetime.max.replace(tzinfo=UTC)
 
 
+def partition(month: datetime) -> str:
+    """The name of the table that holds what was recorded in a month."""
+    return _name(month.year, month.month)
+
+
 class Partitions:
     """The months that are known to have a partition."""
 
@@ -53,7 +58,7 @@ async def make_partitions(connection: Any, months: Iterable[datetime]) -> None:
     for month in months:
         for year, number in ((month.year, month.month), _following(month.year, month.month)):
             if year <= MAXYEAR:
-                wanted[f"entries_{year:04}_{number:02}"] = (year, number)
+                wanted[_name(year, number)] = (year, number)
     if len(await connection.fetch(_PRESENT, list(wanted))) == len(wanted):
         return
     await connection.execute(f"SELECT pg_advisory_xact_lock({_LOCK})")
@@ -65,6 +70,10 @@ async def make_partitions(connection: Any, months: Iterable[datetime]) -> None:
                 f" ALTER TABLE entries ATTACH PARTITION {name}"
                 f" FOR VALUES FROM ({_first(year, number)}) TO ({_first(*_following(year, number))})"
             )
+
+
+def _name(year: int, number: int) -> str:
+    return f"entries_{year:04}_{number:02}"
 
 
 def _following(year: int, number: int) -> tuple[int, int]:

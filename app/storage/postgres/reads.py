@@ -6,21 +6,62 @@ then had to be taken off. Prices and quantities are often the same, so texts are
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Numeric, Select, Text, cast, func, select
+from sqlalchemy import ColumnElement, Numeric, Select, Text, cast, func, select
 
-from app.storage.postgres.dialect import DIGITS
-from app.storage.sql.conditions import Shape, conditions, gathering_lead
+from app.domain.entry import EntryKind
+from app.storage.postgres.dialect import DIGITS, PostgresDialect
+from app.storage.postgres.partitions import partition
+from app.storage.sql.conditions import NOT_USAGE, Shape, conditions, gathering_lead
 from app.storage.sql.partial import Part, part
 from app.storage.sql.reads import EntryRead, Reads
+
+MOST_NAMED = 3
+"""Partitions that a walk's statement names."""
+
+
+class _Unbounded(PostgresDialect):
+    """Where the partitions are named, and the index that leads is the only one that fits: a plan that is kept does not know the
+    values with which another might do better, or far worse."""
+
+    def unindexed(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
+        return func.coalesce(column, column)
+
+    def bounds(self) -> Iterator[ColumnElement[bool]]:
+        return iter(())
+
+
+_UNBOUNDED = _Unbounded()
 
 
 class PostgresReads(Reads):
     """See `app.storage.sql.reads.Reads`."""
+
+    def __init__(self, dialect: PostgresDialect) -> None:
+        super().__init__(dialect)
+        self.within = lru_cache(maxsize=512)(self._within)
+
+    def _within(
+        self, months: tuple[datetime, ...], shape: Shape, lead: str, descending: bool, fields: frozenset[str] | None = None
+    ) -> EntryRead:
+        """A walk whose entries were recorded in these months. The partitions of a few are named, instead of found by bounds, of
+        which a plan that is kept could not know how much they leave: so one plan will do, along the index that leads."""
+        others = shape.kinds is not None and EntryKind.USAGE.value not in shape.kinds and lead != NOT_USAGE
+        if others or not 0 < len(months) <= MOST_NAMED:
+            return self.walk(shape, lead, descending, fields)
+        read = self._part(fields)
+        rows = self._ordered(self._rows(read).where(*conditions(_UNBOUNDED, shape, lead)), descending)
+        statement = self._compiled(rows)
+        before, named, after = statement.sql.partition("\nFROM entries \n")
+        assert named
+        tables = " UNION ALL ".join(f"SELECT * FROM {partition(month)}" for month in months)
+        return EntryRead(replace(statement, sql=f"{before}\nFROM ({tables}) AS entries \n{after}"), read.entry, steady=True)
 
     def _part(self, fields: frozenset[str] | None) -> Part:
         return super()._part(fields) if fields is None else part(self._dialect, fields, _told)

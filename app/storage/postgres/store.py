@@ -11,7 +11,7 @@ from sqlalchemy import text
 from app.ports import Transaction
 from app.storage.postgres.accounts import PostgresAccounts
 from app.storage.postgres.attestations import PostgresAttestations
-from app.storage.postgres.connection import Limits, prepare_database, reading_pool, refuse_other, writing_pool
+from app.storage.postgres.connection import Limits, prepare_database, reading_pool, refuse_other, walking_pool, writing_pool
 from app.storage.postgres.dialect import PostgresDialect
 from app.storage.postgres.exports import PostgresExports
 from app.storage.postgres.formats import PostgresFormats
@@ -33,7 +33,7 @@ async def open_postgres(url: str, limits: Limits | None = None) -> PostgresStore
     """
     await prepare_database(url)
     limits = limits or Limits()
-    return PostgresStore(await reading_pool(url, limits), await writing_pool(url, limits))
+    return PostgresStore(await reading_pool(url, limits), await walking_pool(url, limits), await writing_pool(url, limits))
 
 
 class PostgresStore(
@@ -41,9 +41,9 @@ class PostgresStore(
 ):
     """See `app.ports.Store`. Use `open_postgres` to get one. To be used on one event loop."""
 
-    def __init__(self, reading: asyncpg.Pool, writing: asyncpg.Pool) -> None:
+    def __init__(self, reading: asyncpg.Pool, walking: asyncpg.Pool, writing: asyncpg.Pool) -> None:
         months = Months()
-        readers = Readers(reading)
+        readers = Readers(reading, walking)
         self._writer = Writer(writing, months)
         self._version = compile_statement(text("SELECT version_num FROM alembic_version"), PostgresDialect())
         PostgresLedger.__init__(self, readers, months)

@@ -25,6 +25,8 @@ class EntryRead:
 
     statement: Statement
     entry: Callable[[Sequence[Any]], Entry]
+    steady: bool = False
+    """Whether an engine has one plan for it only, whatever the values."""
 
 
 class Reads:

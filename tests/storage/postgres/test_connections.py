@@ -23,20 +23,21 @@ def asked(sql: str) -> Statement:
     return compile_statement(text(sql), PostgresDialect())
 
 
-async def shown(store: PostgresStore, name: str) -> str:
+async def shown(store: PostgresStore, name: str, *, steady: bool = False) -> str:
     """A setting as a question's connection has it."""
-    [[value]] = await store._readers.fetch(asked(f"SHOW {name}"), {})
+    [[value]] = await store._readers.fetch(asked(f"SHOW {name}"), {}, steady=steady)
     return str(value)
 
 
 def test_connections_are_shared_out_between_questions_and_writing() -> None:
-    shares = [(limits.readers, limits.writers) for limits in (Limits(2), Limits(3), Limits(10), Limits(40))]
-    assert shares == [(1, 1), (2, 1), (7, 3), (27, 13)]
+    shares = [(limits.readers, limits.walkers, limits.writers) for limits in (Limits(3), Limits(4), Limits(10), Limits(40))]
+    assert shares == [(1, 1, 1), (2, 1, 1), (4, 3, 3), (14, 13, 13)]
 
 
 async def test_a_process_takes_no_more_connections_than_it_may(url: str, outside: asyncpg.Connection) -> None:
     store = await open_postgres(url, Limits(connections=4))
-    await asyncio.gather(*(store._readers.fetch(asked("SELECT pg_sleep(0.05)"), {}) for _ in range(10)))
+    sleeping = asked("SELECT pg_sleep(0.05)")
+    await asyncio.gather(*(store._readers.fetch(sleeping, {}, steady=at % 2 == 0) for at in range(10)))
     mine = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'usage-gateway'"
     assert await outside.fetchval(mine) == 3
     await store.close()
@@ -45,16 +46,18 @@ async def test_a_process_takes_no_more_connections_than_it_may(url: str, outside
 async def test_plans_are_made_for_their_parameters_and_sessions_lean_on_no_setting_of_the_server(postgres: PostgresStore) -> None:
     found = {name: await shown(postgres, name) for name in ("plan_cache_mode", "TimeZone", "jit", "statement_timeout")}
     assert found == {"plan_cache_mode": "force_custom_plan", "TimeZone": "UTC", "jit": "off", "statement_timeout": "1min"}
+    assert await shown(postgres, "plan_cache_mode", steady=True) == "force_generic_plan"
 
 
 async def test_a_question_cannot_write(postgres: PostgresStore, acme: Account) -> None:
-    with pytest.raises(Unavailable, match="takes nothing new") as refused:
-        await postgres._readers.fetch(asked("DELETE FROM heads"), {})
-    assert refused.value.detail == "cannot execute DELETE in a read-only transaction"
+    for steady in (False, True):
+        with pytest.raises(Unavailable, match="takes nothing new") as refused:
+            await postgres._readers.fetch(asked("DELETE FROM heads"), {}, steady=steady)
+        assert refused.value.detail == "cannot execute DELETE in a read-only transaction"
 
 
 async def test_a_statement_that_takes_too_long_is_given_up(url: str) -> None:
-    store = await open_postgres(url, Limits(connections=2, statement_seconds=0.05))
+    store = await open_postgres(url, Limits(connections=3, statement_seconds=0.05))
     with pytest.raises(Unavailable, match="the store took too long"):
         await store._readers.fetch(asked("SELECT pg_sleep(30)"), {})
     await store.ready()
@@ -62,7 +65,7 @@ async def test_a_statement_that_takes_too_long_is_given_up(url: str) -> None:
 
 
 async def test_a_question_whose_caller_goes_away_is_stopped_on_the_server(url: str, outside: asyncpg.Connection) -> None:
-    store = await open_postgres(url, Limits(connections=2))
+    store = await open_postgres(url, Limits(connections=3))
     running = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query = 'SELECT pg_sleep(60)'"
     question = asyncio.create_task(store._readers.fetch(asked("SELECT pg_sleep(60)"), {}))
     await seen(outside, running, 1)

@@ -25,6 +25,7 @@ from app.question.scope import Scope
 from app.storage.postgres import PostgresStore, ledger, open_postgres
 from app.storage.sql import planner
 from app.storage.sql.dialect import Statement
+from app.storage.sql.tables import INDEXED
 from tests.conftest import Clock, caller
 from tests.databases import DATABASES
 from tests.events import START, usage
@@ -126,11 +127,15 @@ class Looked:
     def __init__(self, store: PostgresStore, outside: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch) -> None:
         self._outside = outside
         self._asked: list[tuple[Statement, Mapping[str, Any]]] = []
+        self._steady: list[Statement] = []
+        self._walkers = store._readers._walkers
         fetch = store._readers.fetch
 
-        async def noted(statement: Statement, values: Mapping[str, Any]) -> list[Any]:
+        async def noted(statement: Statement, values: Mapping[str, Any], *, steady: bool = False) -> list[Any]:
             self._asked.append((statement, dict(values)))
-            return await fetch(statement, values)
+            if steady:
+                self._steady.append(statement)
+            return await fetch(statement, values, steady=steady)
 
         monkeypatch.setattr(store._readers, "fetch", noted)
 
@@ -141,19 +146,37 @@ class Looked:
         plans = []
         for statement, values in list(self._asked):
             [[plan]] = await self._outside.fetch(f"EXPLAIN (FORMAT JSON) {statement.sql}", *statement.bind(values))
-            names = sorted({name for name in _relations(json.loads(plan)) if name.startswith("entries_")})
+            names = sorted({name for name in _named(json.loads(plan), "Relation Name") if name.startswith("entries_")})
             plans.append(" ".join(name.rpartition("_")[2] for name in names))
         return [plan for plan in plans if plan]
 
+    async def kept(self, question: Awaitable[Any]) -> list[tuple[str, set[str]]]:
+        """Of each statement with a plan that is kept: its text, and the indexes that the plan names."""
+        self._steady.clear()
+        await question
+        # As tables are before anyone has looked at them: of a few rows that were counted, any index is as good.
+        parts = "SELECT inhrelid FROM pg_inherits WHERE inhparent = 'entries'::regclass"
+        await self._outside.execute(f"UPDATE pg_class SET relpages = 0, reltuples = -1 WHERE oid IN ({parts})")
+        await self._outside.execute(f"DELETE FROM pg_statistic WHERE starelid IN ({parts})")
+        found = []
+        for statement in list(self._steady):
+            async with self._walkers.acquire() as connection:
+                await connection.execute(f"PREPARE kept AS {statement.sql}")
+                nothing = ", ".join(["NULL"] * len(statement.names))
+                [[plan]] = await connection.fetch(f"EXPLAIN (FORMAT JSON) EXECUTE kept ({nothing})")
+                await connection.execute("DEALLOCATE kept")
+            found.append((statement.sql, set(_named(json.loads(plan), "Index Name"))))
+        return found
 
-def _relations(plan: Any) -> Iterator[str]:
+
+def _named(plan: Any, what: str) -> Iterator[str]:
     if isinstance(plan, dict):
-        if "Relation Name" in plan:
-            yield plan["Relation Name"]
+        if what in plan:
+            yield plan[what]
         plan = list(plan.values())
     if isinstance(plan, list):
         for each in plan:
-            yield from _relations(each)
+            yield from _named(each, what)
 
 
 @pytest.fixture
@@ -187,6 +210,24 @@ async def test_a_page_looks_into_the_months_that_it_walks_through(postgres: Post
     assert await looked(postgres.rows(Rows(lived, limit=5, above=13, descending=False))) == ["05 06"]
     assert await looked(postgres.rows(Rows(lived, limit=30))) == ["07 08", "04 05 06"]
     assert await looked(postgres.rows(Rows(Scope(lived.account_id, 25), limit=5))) == ["05 06"]
+
+
+@pytest.mark.parametrize("descending", [True, False])
+@pytest.mark.parametrize("lead", [*INDEXED, "", "not_usage"])
+async def test_a_plan_that_is_kept_walks_along_the_index_that_leads(
+    postgres: PostgresStore, lived: Scope, looked: Looked, lead: str, descending: bool
+) -> None:
+    narrowed: Any = {"product_id": ("maps", "mail"), "feature_code": ("a", "b"), lead: ("x",)}
+    filters, kinds = Filters(), frozenset({EntryKind.USAGE})
+    if lead == "not_usage":
+        kinds = frozenset({EntryKind.ACTIVITY})
+    elif lead:
+        filters = Filters(**narrowed, period=APRIL)
+    [(statement, names)] = await looked.kept(postgres.rows(Rows(lived, filters, kinds, limit=5, descending=descending)))
+    assert "UNION ALL" in statement
+    index = {"": "_pkey", "not_usage": "_account_id_sequence_idx"}.get(lead, lead)
+    assert names
+    assert all(index in name for name in names), names
 
 
 @pytest.mark.parametrize("descending", [True, False])
