@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+from datetime import datetime
 from typing import Annotated, Any
 
 import orjson
 import typer
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 
 from app.cli.asking import AsOfOption, Given, as_of_asked, asks, kind_argument, report_asked
@@ -24,7 +26,10 @@ from app.question.filters import Filters
 from app.reports.answer import open_ledger
 from app.reports.completeness import late_arrivals, rejects_waiting, unknown
 from app.reports.parameters import parse
-from app.reports.report import Opened, Report, row_values
+from app.reports.report import Column, Opened, Report, row_values
+
+_WIDEST = 10_000
+"""Characters of a table that is measured."""
 
 
 @asks
@@ -93,10 +98,12 @@ def _print_completeness(complete: dict[str, Any]) -> None:
     for name, told in (
         ("late_after_period", "{} entries of the period were recorded after it had ended, and are counted"),
         ("late_since_as_of", "{} more have been recorded since, and are not counted"),
-        ("rejects_waiting", "{} rejected items wait to be mended"),
     ):
         if complete[name]:
             console.print(f"[dim]{told.format(complete[name])}[/dim]")
+    if waiting := complete["rejects_waiting"]:
+        items = "rejected item is kept" if waiting == 1 else "rejected items are kept"
+        console.print(f"[dim]{waiting} {items} until replayed or dropped, and not counted: `gateway rejects list`[/dim]")
     for each in complete["unknown"]:
         console.print(f"[yellow]{each['filter']} {_shown(each['value'])} is not known here: nobody has ever named it[/yellow]")
 
@@ -112,9 +119,28 @@ def _print_tables(report: Report, rows: dict[str, list[dict[str, Any]]]) -> None
         table = Table(title=section.title, title_justify="left")
         for each in shown:
             table.add_column(each.label, justify="right" if each.unit or each.type is int else "left", overflow="fold")
-        for row in values:
-            table.add_row(*(_shown(row[each.name]) for each in shown))
-        console.print(table)
+        told = [[_told(row[each.name], each) for each in shown] for row in values]
+        for cells in told:
+            table.add_row(*cells)
+        if Measurement.get(console, console.options.update_width(_WIDEST), table).maximum <= console.width:
+            console.print(table)
+            continue
+        # Squeezed into a narrow terminal, instants and ids would be broken into pieces: a line for each value can be read.
+        console.print(f"[italic]{section.title}[/italic]")
+        for at, cells in enumerate(told, start=1):
+            console.print(f"[dim]{at} of {len(told)}[/dim]")
+            lines = Table.grid(padding=(0, 2))
+            for each, cell in zip(shown, cells, strict=True):
+                if cell:
+                    lines.add_row(f"  [bold]{each.label}[/bold]", cell)
+            console.print(lines)
+
+
+def _told(value: Any, column: Column) -> str:
+    """The value for people: instants to the second. Files have every digit."""
+    if column.type is datetime and isinstance(value, str):
+        return value.partition(".")[0] + "Z"
+    return _shown(value)
 
 
 def _shown(value: Any) -> str:

@@ -52,6 +52,8 @@ def usage_report(base_url: str, token: str, client_secret: str, **query: str) ->
 
 def main() -> None:
     """Ask for the last week, and save its workbook."""
+    if missing := [name for name in ("BASE_URL", "CLIENT_ID", "CLIENT_SECRET") if name not in os.environ]:
+        raise SystemExit(f"set {', '.join(missing)} in the environment:\n{__doc__}")
     base_url, client_id, client_secret = (os.environ[name] for name in ("BASE_URL", "CLIENT_ID", "CLIENT_SECRET"))
     token = authorize(base_url, client_id, client_secret)
 

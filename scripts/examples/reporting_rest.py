@@ -84,6 +84,8 @@ class Reporting:
 
 def main() -> None:
     """Ask each report once, and keep the summary as a file."""
+    if missing := [name for name in ("BASE_URL", "TOKEN") if name not in os.environ]:
+        raise SystemExit(f"set {', '.join(missing)} in the environment:\n{__doc__}")
     reporting = Reporting(os.environ["BASE_URL"], os.environ["TOKEN"])
 
     summary = reporting.get("/api/v1/reports/usage-summary", group_by=["product_id", "feature_code"], limit=5)["data"]

@@ -59,6 +59,8 @@ class Usage:
 
 def main() -> None:
     """Report, correct, take back, and report through a format."""
+    if missing := [name for name in ("BASE_URL", "API_KEY", "API_PASSWORD") if name not in os.environ]:
+        raise SystemExit(f"set {', '.join(missing)} in the environment:\n{__doc__}")
     usage = Usage(os.environ["BASE_URL"], os.environ["API_KEY"], os.environ["API_PASSWORD"])
 
     now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
+from itertools import count
 from typing import Any
 
 import httpx
@@ -22,13 +23,14 @@ REPORTING = (
     *("listActivities", "getUsageSummary", "listUsageLedger", "getLicenseAuditReport", "getCustomerSummary"),
     *("getSubscriptionSettlement", "createReportExport", "getReportExport", "downloadReportExport"),
 )
+_NUMBERS = count(1)
 SYSTEM = ("health", "healthz", "readyz", "getMetrics")
 
 
 @pytest.fixture(scope="module")
 def account(gateway: Gateway) -> Account:
     """An account whose exports disturb nobody."""
-    made = gateway.served.account("sdk")
+    made = gateway.served.account(f"sdk-{next(_NUMBERS)}")  # a module may be begun twice, where workers share it
     gateway.served.run(fill(gateway.served.services.store, gateway.served.principal(made), events=120))
     return made
 
