@@ -7,10 +7,9 @@ import re
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from app.cli.session import Session, run
+from app.cli.tables import print_table
 from app.domain.account import Account
 from app.domain.errors import InvalidEvent
 from app.domain.instant import format_instant
@@ -48,10 +47,8 @@ def list_(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] =
     if as_json:
         typer.echo(json.dumps(rows))
         return
-    table = Table("name", "id", "created", "entries")
-    for row in rows:
-        table.add_row(row["name"], str(row["id"]), row["created_at"], str(row["entries"]))
-    Console().print(table)
+    lines = [(row["name"], str(row["id"]), row["created_at"], str(row["entries"])) for row in rows]
+    print_table(("name", "id", "created", "entries"), lines)
 
 
 def _facts(account: Account) -> dict[str, Any]:

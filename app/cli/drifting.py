@@ -7,11 +7,11 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from app.cli.asking import AsOfOption, as_of_asked
 from app.cli.keys import AccountOption, JsonOption
 from app.cli.session import Session, run
+from app.cli.tables import print_table
 from app.evidence.drift import changes, counted, differences, drift, erasures
 from app.evidence.telling import change_values, difference_values, erasure_values
 
@@ -52,16 +52,18 @@ def drift_command(
     console = Console()
     counts = ", ".join(f"{count} {kind}" for kind, count in facts["counts"].items())
     console.print(f"{facts['export']}, as of sequence {facts['frozen_at']}, compared with {facts['as_of']}: {counts}")
-    totals = Table("total", "of", "then", "now", "change")
+    totals = []
     for each in facts["differences"]:
         group = ", ".join(f"{value}" for value in each["group"].values() if value is not None)
-        totals.add_row(f"{each['measure']} {each['unit'] or ''}", group, each["then"], each["now"], each["change"])
-    console.print(totals)
+        totals.append(
+            [f"{each['measure']} {each['unit'] or ''}", group, *(str(each[name] or "") for name in ("then", "now", "change"))]
+        )
+    print_table(("total", "of", "then", "now", "change"), totals)
     if facts["changes"]:
-        table = Table("what", "when", "who", "why", "entries")
+        changed = []
         for each in facts["changes"]:
             entries = " ".join(entry["id"] for entry in each["entries"])
-            table.add_row(each["kind"], each["recorded_at"], each["actor"] or "", each["reason"] or "", entries)
-        console.print(table)
+            changed.append((each["kind"], each["recorded_at"], each["actor"] or "", each["reason"] or "", entries))
+        print_table(("what", "when", "who", "why", "entries"), changed)
     for each in facts["erasures"]:
         console.print(f"{', '.join(each['texts'])} erased from {len(each['sequences'])} entries at {each['recorded_at']}")

@@ -7,8 +7,6 @@ from datetime import datetime
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 from typer.core import TyperGroup
 
 from app.access.links import Links
@@ -16,6 +14,7 @@ from app.bootstrap import open_artifacts
 from app.cli.exporting import IdArgument, create_command, download_command, facts_of, tell
 from app.cli.keys import AccountOption, JsonOption, parse_span
 from app.cli.session import Session, run
+from app.cli.tables import print_table
 from app.domain.export import Export, ExportStatus
 from app.domain.instant import format_instant
 from app.exports import disposal, register, sharing
@@ -58,13 +57,13 @@ def list_(
     if as_json:
         typer.echo(json.dumps([facts_of(each) for each in found]))
         return
-    table = Table("id", "report", "format", "status", "rows", "bytes", "as of", "created", "by", "reason")
+    lines = []
     for each in found:
         rows = f"{each.rows} of {each.rows_expected}" if each.rows != (each.rows_expected or each.rows) else str(each.rows)
         size, created = "" if each.size is None else str(each.size), format_instant(each.created_at)
         told = (each.id, each.report.replace("_", "-"), each.format, each.status.value, rows, size, str(each.as_of), created)
-        table.add_row(*told, each.created_by, each.reason or "")
-    Console().print(table)
+        lines.append((*told, each.created_by, each.reason or ""))
+    print_table(("id", "report", "format", "status", "rows", "bytes", "as of", "created", "by", "reason"), lines)
     if more:
         typer.echo("and more; --limit and the filters show them")
 

@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from app.cli.keys import AccountOption, JsonOption
 from app.cli.session import Session, run
+from app.cli.tables import print_table
 from app.domain.errors import InvalidBody
 from app.domain.format_version import FormatVersion
 from app.domain.instant import format_instant
@@ -56,10 +55,9 @@ def list_(account: AccountOption, as_json: JsonOption = False) -> None:
     if as_json:
         typer.echo(json.dumps(rows))
         return
-    table = Table("name", "version", "saved", "by", "description")
-    for row in rows:
-        table.add_row(*(str(row.get(key, "")) for key in ("name", "version", "created_at", "created_by", "description")))
-    Console().print(table)
+    keys = ("name", "version", "created_at", "created_by", "description")
+    lines = [[str(row.get(key, "")) for key in keys] for row in rows]
+    print_table(("name", "version", "saved", "by", "description"), lines)
 
 
 @app.command("show")

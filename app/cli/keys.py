@@ -8,11 +8,10 @@ from datetime import timedelta
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from app.access.tokens import new_key, secret_in
 from app.cli.session import OPERATOR, Session, run
+from app.cli.tables import print_table
 from app.domain.account import Account, Key
 from app.domain.errors import InvalidEvent, NotFound
 from app.domain.instant import format_instant
@@ -69,11 +68,11 @@ def list_(account: AccountOption, as_json: JsonOption = False) -> None:
     if as_json:
         typer.echo(json.dumps(rows))
         return
-    table = Table("id", "label", "scopes", "created", "expires", "revoked", "last used", "networks")
+    lines = []
     for row in rows:
         times = (row[name] or "" for name in ("created_at", "expires_at", "revoked_at", "last_used_at"))
-        table.add_row(row["id"], row["label"], " ".join(row["scopes"]), *times, " ".join(row["cidrs"]))
-    Console().print(table)
+        lines.append((row["id"], row["label"], " ".join(row["scopes"]), *times, " ".join(row["cidrs"])))
+    print_table(("id", "label", "scopes", "created", "expires", "revoked", "last used", "networks"), lines)
 
 
 @app.command("rotate")

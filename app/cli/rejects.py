@@ -6,11 +6,10 @@ import json
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from app.cli.keys import AccountOption, JsonOption
 from app.cli.session import Session, run
+from app.cli.tables import print_table
 from app.domain.errors import NotFound
 from app.domain.instant import format_instant
 from app.domain.reject import OPEN, Reject, RejectFilters, RejectStatus, number_in
@@ -45,11 +44,11 @@ def list_(
     if as_json:
         typer.echo(json.dumps([reject_facts(each) for each in found]))
         return
-    table = Table("id", "status", "format", "sender's id", "times", "last", "field", "reason")
+    lines = []
     for each in found:
         told = (each.id, each.status.value, each.format, each.sender_id or "", str(each.times), format_instant(each.last_at))
-        table.add_row(*told, each.field or "", each.reason or "")
-    Console().print(table)
+        lines.append((*told, each.field or "", each.reason or ""))
+    print_table(("id", "status", "format", "sender's id", "times", "last", "field", "reason"), lines)
     if count > len(found):
         typer.echo(f"and {count - len(found)} more; --limit shows them")
 

@@ -9,13 +9,13 @@ from typing import Annotated, Any
 import orjson
 import typer
 from rich.console import Console
-from rich.measure import Measurement
-from rich.table import Table
+from rich.markup import escape
 
 from app.cli.asking import AsOfOption, Given, as_of_asked, asks, kind_argument, report_asked
 from app.cli.keys import AccountOption
 from app.cli.session import Session, run
 from app.cli.sources import told_of
+from app.cli.tables import print_table
 from app.domain.errors import InvalidQuery
 from app.domain.instant import format_instant
 from app.exports.encoding import Encoding
@@ -27,9 +27,6 @@ from app.reports.answer import open_ledger
 from app.reports.completeness import late_arrivals, rejects_waiting, unknown
 from app.reports.parameters import parse
 from app.reports.report import Column, Opened, Report, row_values
-
-_WIDEST = 10_000
-"""Characters of a table that is measured."""
 
 
 @asks
@@ -105,7 +102,9 @@ def _print_completeness(complete: dict[str, Any]) -> None:
         items = "rejected item is kept" if waiting == 1 else "rejected items are kept"
         console.print(f"[dim]{waiting} {items} until replayed or dropped, and not counted: `gateway rejects list`[/dim]")
     for each in complete["unknown"]:
-        console.print(f"[yellow]{each['filter']} {_shown(each['value'])} is not known here: nobody has ever named it[/yellow]")
+        console.print(
+            f"[yellow]{each['filter']} {escape(str(each['value']))} is not known here: nobody has ever named it[/yellow]"
+        )
 
 
 def _print_tables(report: Report, rows: dict[str, list[dict[str, Any]]]) -> None:
@@ -116,35 +115,15 @@ def _print_tables(report: Report, rows: dict[str, list[dict[str, Any]]]) -> None
         if not shown:
             console.print(f"[bold]{section.title}[/bold]: none")
             continue
-        table = Table(title=section.title, title_justify="left")
-        for each in shown:
-            table.add_column(each.label, justify="right" if each.unit or each.type is int else "left", overflow="fold")
+        numbers = [at for at, each in enumerate(shown) if each.unit or each.type is int]
         told = [[_told(row[each.name], each) for each in shown] for row in values]
-        for cells in told:
-            table.add_row(*cells)
-        if Measurement.get(console, console.options.update_width(_WIDEST), table).maximum <= console.width:
-            console.print(table)
-            continue
-        # Squeezed into a narrow terminal, instants and ids would be broken into pieces: a line for each value can be read.
-        console.print(f"[italic]{section.title}[/italic]")
-        for at, cells in enumerate(told, start=1):
-            console.print(f"[dim]{at} of {len(told)}[/dim]")
-            lines = Table.grid(padding=(0, 2))
-            for each, cell in zip(shown, cells, strict=True):
-                if cell:
-                    lines.add_row(f"  [bold]{each.label}[/bold]", cell)
-            console.print(lines)
+        print_table([each.label for each in shown], told, title=section.title, right=numbers)
 
 
 def _told(value: Any, column: Column) -> str:
     """The value for people: instants to the second. Files have every digit."""
     if column.type is datetime and isinstance(value, str):
         return value.partition(".")[0] + "Z"
-    return _shown(value)
-
-
-def _shown(value: Any) -> str:
     if value is None:
         return ""
-    text = orjson.dumps(value).decode() if isinstance(value, (dict, list)) else str(value)
-    return text.replace("[", r"\[")
+    return orjson.dumps(value).decode() if isinstance(value, (dict, list)) else str(value)

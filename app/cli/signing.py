@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from app.bootstrap import signer_of
 from app.cli.keys import JsonOption
 from app.cli.session import Session, run
+from app.cli.tables import print_table
 from app.domain.instant import format_instant
 from app.domain.signing import PublicKey
 
@@ -28,11 +27,11 @@ def list_(as_json: JsonOption = False) -> None:
     if as_json:
         typer.echo(json.dumps({"keys": [each.jwk() for each in reversed(keys)]}, indent=2))
         return
-    table = Table("key id", "x", "signs from", "to")
+    lines = []
     for each in keys:
         ends = "" if each.valid_until is None else format_instant(each.valid_until)
-        table.add_row(each.id, each.jwk()["x"], format_instant(each.valid_from), ends)
-    Console().print(table)
+        lines.append((each.id, each.jwk()["x"], format_instant(each.valid_from), ends))
+    print_table(("key id", "x", "signs from", "to"), lines)
 
 
 @app.command("rotate")

@@ -113,7 +113,8 @@ def test_a_meter_event_of_stripe_is_read_in_both_versions_of_its_timestamp() -> 
     assert event_fields(named("stripe-meter-event"), second)["occurred_at"] == datetime(2026, 6, 1, 12, tzinfo=UTC)
     assert refused("stripe-meter-event", sample("stripe-meter-event") | {"timestamp": "soon"}) == (
         "timestamp",
-        "fits none of the 2 layouts; of the first it is told: is no number of the layout unix",
+        "fits none of the 2 layouts: is no number of the layout unix; is not an RFC 3339 date and time, such as"
+        " 2026-04-01T00:00:00Z",
     )
     assert refused("stripe-meter-event", sample("stripe-meter-event") | {"payload": {"value": 1}}) == (
         "payload.stripe_customer_id",

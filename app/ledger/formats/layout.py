@@ -66,13 +66,13 @@ def layout_reader(layout: Any, zone: Any, where: str) -> Reader:
 
 def _first_fitting(readers: list[Reader]) -> Reader:
     def read(value: Any) -> datetime:
-        told = ""
+        told: dict[str, None] = {}
         for reader in readers:
             try:
                 return reader(value)
             except InvalidEvent as error:
-                told = told or error.reason
-        raise InvalidEvent("", f"fits none of the {len(readers)} layouts; of the first it is told: {told}")
+                told[error.reason] = None
+        raise InvalidEvent("", f"fits none of the {len(readers)} layouts: {'; '.join(told)}")
 
     return read
 
