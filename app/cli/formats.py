@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,6 +14,7 @@ import typer
 from app.cli.keys import AccountOption, JsonOption
 from app.cli.session import Session, run
 from app.cli.tables import print_table
+from app.domain.decimal import plain
 from app.domain.errors import InvalidBody
 from app.domain.format_version import FormatVersion
 from app.domain.instant import format_instant
@@ -109,7 +111,8 @@ def try_(
         place = f"{each.field}: " if each.field else ""
         typer.echo(f"line {each.line}: {each.status.value}" + (f": {place}{each.reason}" if each.reason else ""))
         for field, value in ({} if each.event is None else _told(each)["event"]).items():
-            typer.echo(f"  {field} = {value if isinstance(value, str) else write_json(value)}")
+            told = plain(value) if isinstance(value, Decimal) else value
+            typer.echo(f"  {field} = {told if isinstance(told, str) else write_json(told)}")
     if any(each.status in (Status.REJECTED, Status.CONFLICT) for each in tried):
         raise typer.Exit(1)
 

@@ -12,7 +12,7 @@ import typer
 from app.access.tokens import new_key, secret_in
 from app.cli.session import OPERATOR, Session, run
 from app.cli.tables import print_table
-from app.domain.account import Account, Key
+from app.domain.account import Account, Key, Permission
 from app.domain.errors import InvalidEvent, NotFound
 from app.domain.instant import format_instant
 from app.ledger import credentials
@@ -32,10 +32,13 @@ def parse_span(text: str, field: str) -> timedelta:
     return timedelta(**{_UNITS[match[2]]: int(match[1])})
 
 
+_SCOPES = ", ".join(each.value for each in Permission)
+
+
 @app.command("create")
 def create(
     account: AccountOption,
-    scope: Annotated[list[str], typer.Option("--scope", help="What the key may do; repeat for several.")],
+    scope: Annotated[list[str], typer.Option("--scope", help=f"What the key may do, of {_SCOPES}; repeat for several.")],
     label: Annotated[str, typer.Option("--label", help="What people call the key.")] = "",
     expires: Annotated[str | None, typer.Option("--expires", help="How long it lives: 30d, 12h …; for ever if left out.")] = None,
     cidr: Annotated[list[str] | None, typer.Option("--cidr", help="Networks it is accepted from; repeat for several.")] = None,

@@ -6,7 +6,9 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -161,6 +163,16 @@ def test_an_answer_is_drawn_and_tabled_by_keyboard(scheme: Any, width: Any, demo
     expect(dialog).to_be_hidden()
     assert (visit.complaints, visit.strays) == ([], [])
     context.close()
+
+
+def test_a_chart_names_the_days_of_the_zone_that_was_asked_in(visit: Visit) -> None:
+    page = visit.open("/graphql")
+    first = visit.run("DailyUsage")["data"]["usageSummary"]["groups"]["edges"][0]["node"]["bucketStart"]
+    page.get_by_role("button", name="Look at the answer as a chart and a table").click()
+    day = datetime.fromisoformat(first).astimezone(ZoneInfo("Europe/Berlin")).date().isoformat()
+    assert day != first[:10]
+    expect(page.get_by_role("dialog").locator("svg").get_by_text(day)).to_be_visible()
+    expect(page.get_by_role("dialog").locator("figcaption")).to_contain_text("days of Europe/Berlin")
 
 
 @pytest.mark.parametrize("path", ["/", "/readme"])

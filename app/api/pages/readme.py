@@ -13,6 +13,7 @@ _HERE = Path(__file__).parent
 # An installed package carries both within itself; a working copy has them at its top.
 _ROOT = _HERE if (_HERE / "README.md").is_file() else _HERE.parents[2]
 _PICTURE = re.compile(r"[a-z0-9-]+\.png", re.ASCII)
+_FILE = re.compile(r'<a href="(?!https?:|#|/|schema\.graphql)[^"]*">(.*?)</a>')
 _HTML = """<!doctype html>
 <html lang="en">
 <head>
@@ -52,5 +53,7 @@ def picture(name: str) -> Path | None:
 @cache
 def _rendered() -> str:
     html: str = MarkdownIt("commonmark", {"html": False}).enable("table").render(text())
+    # Files of a working copy that no page shows are named, not linked.
+    html = _FILE.sub(r"\1", html)
     # What scrolls sideways can be reached by keyboard.
     return html.replace("<pre>", '<pre tabindex="0">').replace("<table>", '<table tabindex="0">')

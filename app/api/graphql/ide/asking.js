@@ -43,12 +43,12 @@ export function fetcherFor(endpoint, token) {
   return (parameters, options) => {
     const asked = ask(parameters, options);
     if (parameters.operationName === "IntrospectionQuery") return asked;
-    return noted(asked, parameters.operationName ?? null);
+    return noted(asked, { operation: parameters.operationName ?? null, zone: zoneOf(parameters) });
   };
 }
 
 // Answers come at once, or one after the other from a subscription; each is noted on its way.
-async function noted(asked, operation) {
+async function noted(asked, about) {
   const result = await asked;
   if (typeof result?.subscribe === "function") {
     return {
@@ -56,24 +56,31 @@ async function noted(asked, operation) {
         result.subscribe({
           ...observer,
           next(value) {
-            note(value, operation);
+            note(value, about);
             observer.next(value);
           },
         }),
     };
   }
-  if (typeof result?.[Symbol.asyncIterator] === "function") return each(result, operation);
-  note(result, operation);
+  if (typeof result?.[Symbol.asyncIterator] === "function") return each(result, about);
+  note(result, about);
   return result;
 }
 
-async function* each(results, operation) {
+async function* each(results, about) {
   for await (const result of results) {
-    note(result, operation);
+    note(result, about);
     yield result;
   }
 }
 
-function note(result, operation) {
-  if (result && typeof result === "object" && result.data) answer.set({ operation, data: result.data });
+function note(result, about) {
+  if (result && typeof result === "object" && result.data) answer.set({ ...about, data: result.data });
+}
+
+// The time zone that the operation names, in whose days its buckets are; UTC where it names none.
+function zoneOf({ query = "", variables, operationName }) {
+  const own = operationName ? query.slice(Math.max(0, query.search(new RegExp(`\\b${operationName}\\b`)))) : query;
+  const said = /\btimeZone:\s*(?:"([^"]+)"|\$(\w+))/.exec(own);
+  return said?.[1] ?? variables?.[said?.[2]] ?? "UTC";
 }

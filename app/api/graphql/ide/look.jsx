@@ -22,12 +22,12 @@ export function Look({ open, onClose }) {
           Close
         </button>
       </header>
-      {open && <Shown data={last?.data} />}
+      {open && <Shown data={last?.data} zone={last?.zone} />}
     </dialog>
   );
 }
 
-function Shown({ data }) {
+function Shown({ data, zone }) {
   const tables = useMemo(() => (data ? tablesIn(data) : []), [data]);
   const [chosen, choose] = useState(0);
   if (tables.length === 0) {
@@ -48,13 +48,13 @@ function Shown({ data }) {
           </select>
         </label>
       )}
-      <Chart key={table.name} table={table} />
+      <Chart key={table.name} table={table} zone={zone} />
       <Rows table={table} />
     </>
   );
 }
 
-function Chart({ table }) {
+function Chart({ table, zone }) {
   const numbers = useMemo(() => measures(table), [table]);
   const words = useMemo(() => labels(table), [table]);
   const [measure, setMeasure] = useState(numbers[0]);
@@ -70,10 +70,11 @@ function Chart({ table }) {
         <Choice name="Show" value={measure} of={numbers} onChange={setMeasure} />
         {words.length > 1 && <Choice name="by" value={label} of={words} onChange={setLabel} />}
       </div>
-      {time ? <Line points={points} /> : <Bars points={points} />}
+      {time ? <Line points={points} day={dayIn(zone)} /> : <Bars points={points} />}
       <figcaption>
         {measure}
-        {label === undefined ? "" : ` by ${label}`}; the table below says the same, exactly.
+        {label === undefined ? "" : ` by ${label}`}
+        {time && zone && zone !== "UTC" ? `, in days of ${zone}` : ""}; the table below says the same, exactly.
       </figcaption>
     </figure>
   );
@@ -123,7 +124,17 @@ function Bars({ points }) {
   );
 }
 
-function Line({ points }) {
+// The day that holds an instant where the question's days are: in UTC a day of Berlin begins on the day before.
+function dayIn(zone) {
+  try {
+    const calendar = new Intl.DateTimeFormat("sv-SE", { timeZone: zone ?? "UTC", dateStyle: "short" });
+    return (name) => (name.length > 10 ? calendar.format(new Date(name)) : name);
+  } catch {
+    return (name) => name.slice(0, 10); // a zone that this browser does not know
+  }
+}
+
+function Line({ points, day }) {
   const height = 240;
   const margin = { left: 56, right: 12, top: 12, bottom: 28 };
   const values = points.map((each) => each.value);
@@ -151,7 +162,7 @@ function Line({ points }) {
       ))}
       {days.map((at) => (
         <text key={at} x={x(at)} y={height - 8} textAnchor={at === 0 ? "start" : at === points.length - 1 ? "end" : "middle"}>
-          {points[at].name.slice(0, 10)}
+          {day(points[at].name)}
         </text>
       ))}
       <path d={`${path}L${x(points.length - 1)},${y(least)}L${x(0)},${y(least)}Z`} className="look-area" />
