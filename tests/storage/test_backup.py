@@ -166,6 +166,25 @@ async def test_a_backup_that_is_damaged_takes_no_place(
     assert names_in(target.parent) == []
 
 
+async def test_a_backup_whose_index_tells_otherwise_than_its_table_takes_no_place(
+    sqlite: SqliteStore, operator: Principal, rules: Rules, file: Path, kept: Path, tmp_path: Path
+) -> None:
+    await record(sqlite, operator, [usage(id="a", customer_id="customer-9")], rules=rules)
+    back_up(file, kept, silent)
+    with sqlite3.connect(kept) as connection:
+        [(page,)] = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'entries_by_customer_id'").fetchall()
+        [(size,)] = connection.execute("PRAGMA page_size").fetchall()
+    connection.close()
+    content = content_of(kept)
+    index = content[(page - 1) * size : page * size]
+    assert b"customer-9" in index
+    put(kept, content.replace(index, index.replace(b"customer-9", b"customer-8")))
+    with pytest.raises(Unavailable, match="is damaged") as refused:
+        restore(kept, tmp_path / "anew.db", silent, no_check)
+    assert "entries_by_customer_id" in str(refused.value.detail)
+    assert not (tmp_path / "anew.db").exists()
+
+
 async def test_a_backup_that_does_not_verify_takes_no_place(sqlite: SqliteStore, file: Path, kept: Path, tmp_path: Path) -> None:
     back_up(file, kept, silent)
     target = tmp_path / "elsewhere" / "ledger.db"

@@ -73,7 +73,8 @@ def _copy(source: Path, target: Path, told: Told) -> list[tuple[str, Head]]:
             reader.backup(writer, pages=_PAGES, progress=lambda _, left, total: told(total - left, total))
             # A backup is one file: without this, reading it would need a log beside it.
             writer.execute("PRAGMA journal_mode = DELETE")
-            [(found,)] = writer.execute("PRAGMA quick_check(1)").fetchall()
+            # Not quick_check, which never holds an index against its table: reports would be told from a damaged one.
+            [(found,)] = writer.execute("PRAGMA integrity_check(1)").fetchall()
             ends = [(name, mapping.head(row)) for name, *row in writer.execute(_ENDS)]
         if found != "ok":
             raise Unavailable("the file is damaged", detail=str(found))
