@@ -14,6 +14,7 @@ import secrets
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import tempfile
 import time
@@ -222,3 +223,16 @@ def _at(url: str, database: str) -> str:
     """The same server's URL with another database."""
     head, _, options = url.partition("?")
     return f"{head.rpartition('/')[0]}/{database}" + (f"?{options}" if options else "")
+
+
+def harm_index(path: Path, name: str, word: bytes, other: bytes) -> None:
+    """Change a word in the first page of an index alone, where a small database has all of it. Nothing may have the file open."""
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        [(page,)] = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = ?", [name]).fetchall()
+        [(size,)] = connection.execute("PRAGMA page_size").fetchall()
+    connection.close()
+    content = path.read_bytes()
+    index = content[(page - 1) * size : page * size]
+    assert word in index
+    path.write_bytes(content.replace(index, index.replace(word, other)))

@@ -63,7 +63,11 @@ def copy_command(
 def backup_command(
     file: Annotated[Path, typer.Argument(help="The file to write; it must not be there yet.")], as_json: JsonOption = False
 ) -> None:
-    """Back up the embedded database as it is at this moment, while it is used. The secret and exports' files are not in it."""
+    """Back up the embedded database as it is at this moment, while it is used.
+
+    Keep it as you keep a key: the secret that the gateway made for itself is in it, with which exports are signed. One that is
+    given as GATEWAY_SECRET is not, nor are the exports' files.
+    """
     settings = _embedded()
     with _progress() as told:
         ends = backup.back_up(settings.database_path, file, lambda done, total: told("pages", done, total))

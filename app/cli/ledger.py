@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Annotated
@@ -22,12 +23,17 @@ from app.evidence.verifier import NotProven, pinned
 from app.ledger import commands
 from app.ledger.chain import Verified
 from app.ports import Transaction
+from app.storage.sqlite.backup import damage
 
 app = typer.Typer(no_args_is_help=True)
 
 
 class FalseTotal(Exception):
     """A total that is kept beside a ledger is not what its entries add up to."""
+
+
+class Damaged(Exception):
+    """The embedded database's file is not whole, though the entries hold."""
 
 
 @app.command("verify")
@@ -45,6 +51,8 @@ def verify(
 ) -> None:
     """Re-derive every entry's digests and every kept total from what is stored, and compare with the signed checkpoints.
 
+    Of the embedded database, also hold every index against its table: reports are read along them.
+
     Exit code 0: all of it holds. Exit code 1: the first sequence that does not is named. The chain alone shows accidents; only
     a checkpoint kept elsewhere shows someone who rewrote all of it.
     """
@@ -55,7 +63,7 @@ def verify(
         roots = await kept_roots(session.store, signer, owner)
         keys = pinned(_text(key)) if key else {each.id: each.public_key for each in await signer.published()}
         for each in checkpoint or ():
-            roots |= roots_in(_text(str(each)), keys, owner)
+            roots |= roots_in(_read(each), keys, owner)
         with Progress(
             TextColumn("verifying"),
             BarColumn(),
@@ -69,6 +77,10 @@ def verify(
         false = await session.store.false_total(owner.id)
         if false is not None:
             raise FalseTotal(false)
+        if session.settings.embedded:
+            fault = await asyncio.to_thread(damage, session.settings.database_path)
+            if fault is not None:
+                raise Damaged(fault)
         return found
 
     trust = ["chain", *(["checkpoint"] if checkpoint else []), *(["pinned key"] if key else [])]
@@ -76,6 +88,10 @@ def verify(
         found = run(body)
     except FalseTotal as error:
         reason = f"the ledger holds, but not a total kept beside it: {error}; `gateway ledger total-anew` makes them again"
+        typer.echo(json.dumps({"ok": False, "sequence": None, "reason": reason}) if as_json else f"NOT VERIFIED: {reason}")
+        raise typer.Exit(1) from None
+    except Damaged as error:
+        reason = f"the ledger holds, but not the file: {error}; `gateway copy` takes the rows into a new one"
         typer.echo(json.dumps({"ok": False, "sequence": None, "reason": reason}) if as_json else f"NOT VERIFIED: {reason}")
         raise typer.Exit(1) from None
     except (Corrupt, NotProven) as error:
@@ -105,10 +121,17 @@ def verify(
 def _text(given: str) -> str:
     """The text of a file, or what was given itself. Raises Unavailable."""
     path = Path(given)
+    return _read(path) if path.is_file() else given
+
+
+def _read(path: Path) -> str:
+    """The text of a file. Raises Unavailable."""
     try:
-        return path.read_text(encoding="utf-8") if path.is_file() else given
-    except (OSError, UnicodeDecodeError) as error:
-        raise Unavailable(f"cannot read {path}") from error
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise Unavailable(f"cannot read {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise Unavailable(f"cannot read {path}: it is not UTF-8") from error
 
 
 @app.command("total-anew")

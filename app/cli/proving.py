@@ -12,6 +12,7 @@ from app.bootstrap import signer_of
 from app.cli.asking import AsOfOption, as_of_asked
 from app.cli.keys import AccountOption
 from app.cli.session import Session, run
+from app.domain.entry import entry_id
 from app.domain.errors import Unavailable
 from app.evidence import checkpoints, proofs
 from app.evidence.checkpoints import Document
@@ -49,7 +50,7 @@ def checkpoint_command(
 
 
 def prove_inclusion_command(
-    ids: Annotated[list[str], typer.Argument(help=f"Ids of entries, at most {proofs.MOST_ENTRIES}.")],
+    ids: Annotated[list[str], typer.Argument(help=f"Ids or sequences of entries, at most {proofs.MOST_ENTRIES}.")],
     account: AccountOption,
     as_of: AsOfOption = None,
     out: OutOption = None,
@@ -58,7 +59,8 @@ def prove_inclusion_command(
 
     async def body(session: Session) -> Document:
         principal, signer = await session.principal(account), signer_of(session.settings, session.store)
-        return (await proofs.inclusion(session.store, signer, principal, ids, as_of_asked(as_of))).document()
+        named = [entry_id(principal.account.id, int(each)) if each.isdecimal() else each for each in ids]
+        return (await proofs.inclusion(session.store, signer, principal, named, as_of_asked(as_of))).document()
 
     write(json.dumps(run(body), indent=2, ensure_ascii=False), out)
 

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from app.domain.errors import InvalidBody, Unavailable
+
 
 def schema_command(
     since: Annotated[
@@ -18,15 +20,24 @@ def schema_command(
 ) -> None:
     """Print the GraphQL schema in its definition language."""
     # Imported here: building the schema takes longer than all the other commands' start.
+    from graphql import GraphQLError
+
     from app.api.graphql.schema import sdl
 
     if since is None:
         typer.echo(sdl(), nl=False)
         return
-    breaking, dangerous = _changes(since.read_text(encoding="utf-8"), sdl())
+    try:
+        breaking, dangerous = _changes(since.read_text(encoding="utf-8"), sdl())
+    except OSError as error:
+        raise Unavailable(f"cannot read {since}: {error.strerror}") from error
+    except (GraphQLError, TypeError, UnicodeDecodeError) as error:
+        raise InvalidBody(f"{since} is no GraphQL schema: {str(error).splitlines()[0]}") from error
     for kind, changes in (("breaking", breaking), ("dangerous", dangerous)):
         for each in changes:
             typer.echo(f"{kind}: {each}")
+    if not breaking and not dangerous:
+        typer.echo("nothing that a caller has to mind has changed")
     raise typer.Exit(1 if breaking else 0)
 
 

@@ -68,7 +68,7 @@ def pinned(text: str) -> dict[str, bytes]:
     except (ValueError, KeyError, TypeError, AttributeError):
         keys = []
     if not keys or any(len(each) != 32 for each in keys):
-        raise NotProven("the pinned key is no Ed25519 public key: neither a JWK, a set of them, nor the text of its x")
+        raise NotProven("the pinned key is no Ed25519 public key: neither a file, a JWK, a set of them, nor the text of its x")
     return {thumbprint(each): each for each in keys}
 
 

@@ -44,6 +44,9 @@ async def test_the_readme_is_a_page_for_people_and_a_text_for_programs(door: Doo
     page = await door.client.get("/readme", headers=HTML)
     assert "<h1>Usage gateway</h1>" in page.text
     assert "<table " in page.text
+    assert '<code><span class="option">--out</span></code>' in page.text  # which no browser breaks after a hyphen
+    assert 'href="app/MAP.md"' not in page.text  # which no page shows
+    assert "</span>\n" not in page.text  # blocks of commands stay as they are
     assert page.headers["content-type"] == "text/html; charset=utf-8"
 
 

@@ -25,6 +25,7 @@ from typer.testing import CliRunner
 
 from app.api.graphql.schema import schema, sdl
 from app.cli.schema import schema_command
+from app.domain.errors import InvalidBody, Unavailable
 from tests.node import node
 
 schema_app = typer.Typer()
@@ -135,7 +136,7 @@ def test_a_change_that_breaks_a_caller_is_told(tmp_path: Path) -> None:
     run = partial(CliRunner().invoke, schema_app)
     older.write_text(sdl())
     same = run(["--since", str(older)])
-    assert (same.exit_code, same.output) == (0, "")
+    assert (same.exit_code, same.output) == (0, "nothing that a caller has to mind has changed\n")
     older.write_text(sdl().replace("type ActivityEvent {\n", 'type ActivityEvent {\n  """Gone."""\n  old: String\n\n'))
     broken = run(["--since", str(older)])
     assert (broken.exit_code, broken.output) == (1, "breaking: Field ActivityEvent.old was removed.\n")
@@ -144,6 +145,20 @@ def test_a_change_that_breaks_a_caller_is_told(tmp_path: Path) -> None:
     )
     dangerous = run(["--since", str(older)])
     assert (dangerous.exit_code, dangerous.output) == (0, "dangerous: Enum value Scope.USAGE_WRITE was added.\n")
+
+
+@pytest.mark.parametrize("content", ["type {", "type A { b: Nobody }"])
+def test_what_is_no_schema_is_refused_in_a_line(content: str, tmp_path: Path) -> None:
+    older = tmp_path / "schema.graphql"
+    run = partial(CliRunner().invoke, schema_app)
+    missing = run(["--since", str(older)]).exception
+    assert isinstance(missing, Unavailable)
+    assert missing.message == f"cannot read {older}: No such file or directory"
+    older.write_text(content)
+    refused = run(["--since", str(older)]).exception
+    assert isinstance(refused, InvalidBody)
+    assert refused.message.startswith(f"{older} is no GraphQL schema: ")
+    assert "\n" not in refused.message
 
 
 def test_where_one_of_several_is_chosen_an_input_says_so() -> None:

@@ -13,9 +13,11 @@ from typer.testing import CliRunner
 
 from app.cli import app
 from app.domain.account import Permission
+from app.domain.errors import Unavailable
 from app.ledger.commands import Rules
 from app.storage.sqlite import open_sqlite
 from tests.conftest import caller
+from tests.databases import harm_index
 from tests.events import START
 from tests.exports.world import fill
 
@@ -83,7 +85,7 @@ def test_it_needs_no_database(place: Path) -> None:
 
 
 def test_proofs_and_checkpoints_are_verified_too(place: Path) -> None:
-    done("ledger", "prove-inclusion", "act_1_2", "act_1_6", "--account", "acme", "--as-of", "6", "--out", "in.json")
+    done("ledger", "prove-inclusion", "act_1_2", "6", "--account", "acme", "--as-of", "6", "--out", "in.json")
     done("ledger", "prove-consistency", "3", "--account", "acme", "--out", "more.json")
     for file, word in (
         ("kept.json", "acme had the root"),
@@ -111,6 +113,22 @@ def test_a_ledger_is_verified_against_what_was_kept(place: Path) -> None:
     ran = gateway("ledger", "verify", "--account", "acme", "--checkpoint", "kept.json")
     assert ran.exit_code == 1
     assert "NOT VERIFIED: a checkpoint: the signature does not belong to what the document states" in ran.stdout
+
+
+def test_an_index_that_tells_otherwise_than_its_table_is_noticed(place: Path) -> None:
+    harm_index(place / "gateway.db", "entries_by_customer_id", b"c1", b"c2")
+    ran = gateway("ledger", "verify", "--account", "acme", "--json")
+    assert ran.exit_code == 1
+    assert "entries_by_customer_id" in json.loads(ran.stdout)["reason"]
+    assert gateway("ledger", "verify", "--account", "acme").stdout.startswith(
+        "NOT VERIFIED: the ledger holds, but not the file: "
+    )
+
+
+def test_files_that_are_not_there_are_said_to_be_missing(place: Path) -> None:
+    ran = gateway("ledger", "verify", "--account", "acme", "--checkpoint", "nowhere.json")
+    assert isinstance(ran.exception, Unavailable)
+    assert ran.exception.message == "cannot read nowhere.json: No such file or directory"
 
 
 def test_a_key_is_rotated_and_old_documents_still_hold(place: Path) -> None:

@@ -18,6 +18,7 @@ from app.question.scope import Scope
 from app.storage.migrations import REVISIONS, move
 from app.storage.sqlite import SqliteStore, open_sqlite
 from app.storage.sqlite.backup import back_up, restore
+from tests.databases import harm_index
 from tests.events import usage
 
 
@@ -171,14 +172,7 @@ async def test_a_backup_whose_index_tells_otherwise_than_its_table_takes_no_plac
 ) -> None:
     await record(sqlite, operator, [usage(id="a", customer_id="customer-9")], rules=rules)
     back_up(file, kept, silent)
-    with sqlite3.connect(kept) as connection:
-        [(page,)] = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'entries_by_customer_id'").fetchall()
-        [(size,)] = connection.execute("PRAGMA page_size").fetchall()
-    connection.close()
-    content = content_of(kept)
-    index = content[(page - 1) * size : page * size]
-    assert b"customer-9" in index
-    put(kept, content.replace(index, index.replace(b"customer-9", b"customer-8")))
+    harm_index(kept, "entries_by_customer_id", b"customer-9", b"customer-8")
     with pytest.raises(Unavailable, match="is damaged") as refused:
         restore(kept, tmp_path / "anew.db", silent, no_check)
     assert "entries_by_customer_id" in str(refused.value.detail)

@@ -14,6 +14,8 @@ _HERE = Path(__file__).parent
 _ROOT = _HERE if (_HERE / "README.md").is_file() else _HERE.parents[2]
 _PICTURE = re.compile(r"[a-z0-9-]+\.png", re.ASCII)
 _FILE = re.compile(r'<a href="(?!https?:|#|/|schema\.graphql)[^"]*">(.*?)</a>')
+_INLINE = re.compile(r"<code>[^<\n]*</code>")
+_OPTION = re.compile(r"--[a-z-]+")
 _HTML = """<!doctype html>
 <html lang="en">
 <head>
@@ -55,5 +57,7 @@ def _rendered() -> str:
     html: str = MarkdownIt("commonmark", {"html": False}).enable("table").render(text())
     # Files of a working copy that no page shows are named, not linked.
     html = _FILE.sub(r"\1", html)
+    # Nor is an option broken after one of its hyphens.
+    html = _INLINE.sub(lambda code: _OPTION.sub(r'<span class="option">\g<0></span>', code[0]), html)
     # What scrolls sideways can be reached by keyboard.
     return html.replace("<pre>", '<pre tabindex="0">').replace("<table>", '<table tabindex="0">')

@@ -73,11 +73,10 @@ def _copy(source: Path, target: Path, told: Told) -> list[tuple[str, Head]]:
             reader.backup(writer, pages=_PAGES, progress=lambda _, left, total: told(total - left, total))
             # A backup is one file: without this, reading it would need a log beside it.
             writer.execute("PRAGMA journal_mode = DELETE")
-            # Not quick_check, which never holds an index against its table: reports would be told from a damaged one.
-            [(found,)] = writer.execute("PRAGMA integrity_check(1)").fetchall()
+            found = _first_fault(writer)
             ends = [(name, mapping.head(row)) for name, *row in writer.execute(_ENDS)]
-        if found != "ok":
-            raise Unavailable("the file is damaged", detail=str(found))
+        if found is not None:
+            raise Unavailable("the file is damaged", detail=found)
         draft.rename(target)
         _sync_folder(target)
         return ends
@@ -85,6 +84,21 @@ def _copy(source: Path, target: Path, told: Told) -> list[tuple[str, Head]]:
         raise Unavailable(f"{source} could not be copied to {target}", detail=str(error)) from error
     finally:
         _remove(draft)
+
+
+def damage(path: Path) -> str | None:
+    """What SQLite finds wrong with the file of a database that may be in use; None for nothing. Reads all of it.
+
+    Digests tell of what tables hold. Reports are read along indexes, and one that holds something else tells other rows.
+    """
+    with closing(connect_reader(path)) as reader:
+        return _first_fault(reader)
+
+
+def _first_fault(connection: sqlite3.Connection) -> str | None:
+    # Not quick_check, which never holds an index against its table.
+    [(found,)] = connection.execute("PRAGMA integrity_check(1)").fetchall()
+    return None if found == "ok" else str(found)
 
 
 def _refuse_taken(target: Path) -> None:

@@ -1,12 +1,12 @@
 // Serves the built app on this machine and passes its calls on to the gateway. The token stays here and never reaches a browser:
-//   GATEWAY_URL=http://127.0.0.1:8000 GATEWAY_TOKEN=gwk_… npm start
+//   USAGE_URL=http://127.0.0.1:8000 USAGE_TOKEN=gwk_… npm start
 import { readFile } from "node:fs/promises";
 import { createServer, request } from "node:http";
 import { request as secureRequest } from "node:https";
 
-const { GATEWAY_URL, GATEWAY_TOKEN, PORT = "4000" } = process.env;
-if (!GATEWAY_URL || !GATEWAY_TOKEN) {
-  console.error("GATEWAY_URL and GATEWAY_TOKEN are needed; ./scripts/serve prints both");
+const { USAGE_URL, USAGE_TOKEN, PORT = "4000" } = process.env;
+if (!USAGE_URL || !USAGE_TOKEN) {
+  console.error("USAGE_URL and USAGE_TOKEN are needed; ./scripts/serve prints both");
   process.exit(1);
 }
 const files = { "/": ["index.html", "text/html; charset=utf-8"], "/main.js": ["main.js", "text/javascript; charset=utf-8"] };
@@ -16,8 +16,8 @@ const text = { "content-type": "text/plain; charset=utf-8" };
 const only = (headers, names) => Object.fromEntries(names.filter((name) => headers[name]).map((name) => [name, headers[name]]));
 
 function pass(asked, answer) {
-  const target = new URL(asked.url, GATEWAY_URL);
-  const headers = { ...only(asked.headers, kept), authorization: `Bearer ${GATEWAY_TOKEN}` };
+  const target = new URL(asked.url, USAGE_URL);
+  const headers = { ...only(asked.headers, kept), authorization: `Bearer ${USAGE_TOKEN}` };
   const send = target.protocol === "https:" ? secureRequest : request;
   const passed = send(target, { method: asked.method, headers }, (received) => {
     answer.writeHead(received.statusCode, only(received.headers, told));

@@ -41,7 +41,7 @@ def app(compiled: Client, demo: Server, token: str) -> Iterator[str]:
     process = subprocess.Popen(
         [WITH_NODE, "node", "serve.mjs"],
         cwd=compiled.folder,
-        env=environment() | {"GATEWAY_URL": demo.url, "GATEWAY_TOKEN": token, "PORT": "0"},
+        env=environment() | {"USAGE_URL": demo.url, "USAGE_TOKEN": token, "PORT": "0"},
         stdout=subprocess.PIPE,
         text=True,
     )

@@ -34,7 +34,7 @@ def group_line(group: Any) -> str:
 
 
 def test_it_reads_the_feed_to_its_end_opens_a_number_and_follows_an_export(compiled: Client, demo: Server, token: str) -> None:
-    done = compiled.run("npm", "start", "--silent", GATEWAY_URL=demo.url, GATEWAY_TOKEN=token)
+    done = compiled.run("npm", "start", "--silent", USAGE_URL=demo.url, USAGE_TOKEN=token)
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
 
@@ -83,11 +83,11 @@ def test_it_reads_the_feed_to_its_end_opens_a_number_and_follows_an_export(compi
 def test_what_it_cannot_do_it_says_in_one_line(compiled: Client, demo: Server) -> None:
     unset = compiled.run("npm", "start", "--silent")
     assert (unset.returncode, unset.stdout) == (1, "")
-    assert unset.stderr == "SETTINGS: GATEWAY_URL and GATEWAY_TOKEN are needed; ./scripts/serve prints both\n"
-    refused = compiled.run("npm", "start", "--silent", GATEWAY_URL=demo.url, GATEWAY_TOKEN="gwk_nobody")
+    assert unset.stderr == "SETTINGS: USAGE_URL and USAGE_TOKEN are needed; ./scripts/serve prints both\n"
+    refused = compiled.run("npm", "start", "--silent", USAGE_URL=demo.url, USAGE_TOKEN="gwk_nobody")
     assert (refused.returncode, refused.stdout) == (1, "")
     assert refused.stderr == "UNAUTHORIZED: the token is malformed\n"
-    nobody = compiled.run("npm", "start", "--silent", GATEWAY_URL="http://127.0.0.1:9", GATEWAY_TOKEN="gwk_nobody")
+    nobody = compiled.run("npm", "start", "--silent", USAGE_URL="http://127.0.0.1:9", USAGE_TOKEN="gwk_nobody")
     assert (nobody.returncode, nobody.stdout, nobody.stderr) == (1, "", "UNREACHABLE: http://127.0.0.1:9 does not answer\n")
 
 

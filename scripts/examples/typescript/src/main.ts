@@ -1,5 +1,5 @@
 // A tour with the typed client: the feed to its end, a summary opened into its rows, an export followed to its file.
-//   GATEWAY_URL=http://127.0.0.1:8000 GATEWAY_TOKEN=gwk_… npm start
+//   USAGE_URL=http://127.0.0.1:8000 USAGE_TOKEN=gwk_… npm start
 import { feed, type Activity } from "./feed.js";
 import { freeze } from "./freezing.js";
 import type { CreateExportInput } from "./generated/graphql.js";
@@ -8,8 +8,8 @@ import { newestCustomer } from "./customer.js";
 import { rowsBehind, summary } from "./summary.js";
 
 async function main(): Promise<void> {
-  const { GATEWAY_URL: url, GATEWAY_TOKEN: token } = process.env;
-  if (!url || !token) throw new Refused("SETTINGS", "GATEWAY_URL and GATEWAY_TOKEN are needed; ./scripts/serve prints both");
+  const { USAGE_URL: url, USAGE_TOKEN: token } = process.env;
+  if (!url || !token) throw new Refused("SETTINGS", "USAGE_URL and USAGE_TOKEN are needed; ./scripts/serve prints both");
   const gateway = new Gateway(url, token);
   const customer = await newestCustomer(gateway);
   if (!customer) throw new Refused("EMPTY", "nobody has used anything yet");
