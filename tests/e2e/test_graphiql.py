@@ -165,6 +165,24 @@ def test_an_answer_is_drawn_and_tabled_by_keyboard(scheme: Any, width: Any, demo
     context.close()
 
 
+def test_the_tour_leads_to_its_tabs_and_no_line_of_an_example_is_cut_off(visit: Visit) -> None:
+    page = visit.open("/graphql")
+    tour = page.locator(".panel")
+    for name in ("FollowActivities", "RecordUsageEvent", "CreateExport", "Drift", "Proofs"):
+        tour.get_by_role("button", name=name).click()
+        expect(page.locator(f'.graphiql-tab-active .graphiql-tab-button[title="{name}"]')).to_be_visible()
+    visit.choose("WhoAmI")
+    expect(page.locator(".graphiql-editors .view-lines").first).to_contain_text("Run this with")
+    lines = page.locator(".graphiql-editors .view-lines").first.locator(".view-line > span")
+    edge = page.locator(".graphiql-editors .monaco-scrollable-element").first.bounding_box()
+    assert edge is not None
+    ends = lines.evaluate_all("lines => lines.map((each) => each.getBoundingClientRect().right)")
+    assert len(ends) > 10
+    assert max(ends) <= edge["x"] + edge["width"]
+    assert faults(page, ".panel") == []
+    assert (visit.complaints, visit.strays) == ([], [])
+
+
 def test_a_chart_names_the_days_of_the_zone_that_was_asked_in(visit: Visit) -> None:
     page = visit.open("/graphql")
     first = visit.run("DailyUsage")["data"]["usageSummary"]["groups"]["edges"][0]["node"]["bucketStart"]

@@ -1,9 +1,9 @@
 // The GraphiQL page: reads its configuration from the page, shows the example tabs, asks only its own origin.
 import { explorerPlugin } from "@graphiql/plugin-explorer";
 import { HISTORY_PLUGIN } from "@graphiql/plugin-history";
-import { ToolbarButton } from "@graphiql/react";
+import { ToolbarButton, useGraphiQL } from "@graphiql/react";
 import { GraphiQL } from "graphiql";
-import { useState } from "react";
+import { useEffect, useState } from "react";
 import { createRoot } from "react-dom/client";
 import { fetcherFor } from "./asking.js";
 import { Look } from "./look.jsx";
@@ -57,6 +57,7 @@ function Page() {
             Usage gateway
           </a>
         </GraphiQL.Logo>
+        <Wrapped />
         <GraphiQL.Toolbar>
           {({ prettify, copy, merge }) => (
             <>
@@ -73,6 +74,13 @@ function Page() {
       <Look open={looking} onClose={() => look(false)} />
     </>
   );
+}
+
+// What an example says at its top is longer than the editor is wide, where a panel is open beside it.
+function Wrapped() {
+  const editor = useGraphiQL((state) => state.queryEditor);
+  useEffect(() => editor?.updateOptions({ wordWrap: "on" }), [editor]);
+  return null;
 }
 
 // Made once: GraphiQL asks for the schema again whenever it meets another fetcher.

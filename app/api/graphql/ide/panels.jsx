@@ -1,4 +1,5 @@
 // Two panels beside the editors: the key that requests are sent with, and a short tour.
+import { useGraphiQL, useGraphiQLActions } from "@graphiql/react";
 import { useState, useSyncExternalStore } from "react";
 import { key } from "./asking.js";
 
@@ -56,6 +57,18 @@ function Key({ demo }) {
   );
 }
 
+// The name of an example, which opens its tab as long as there is one.
+function Tab({ name }) {
+  const at = useGraphiQL((state) => state.tabs.findIndex((each) => each.title === name));
+  const { changeTab } = useGraphiQLActions();
+  if (at < 0) return <em>{name}</em>;
+  return (
+    <button type="button" className="panel-tab" onClick={() => changeTab(at)}>
+      {name}
+    </button>
+  );
+}
+
 function Tour({ demo }) {
   return (
     <section className="panel">
@@ -76,10 +89,10 @@ function Tour({ demo }) {
           an operation by ticking fields, the clock is your history.
         </li>
         <li>
-          <strong>Follow.</strong> Run <em>FollowActivities</em>; then run <em>RecordUsageEvent</em> in another tab, and come back: the event is there.
+          <strong>Follow.</strong> Run <Tab name="FollowActivities" />; then run <Tab name="RecordUsageEvent" /> in another tab, and come back: the event is there.
         </li>
         <li>
-          <strong>Prove.</strong> <em>CreateExport</em> freezes a report with a digest; <em>Drift</em> tells what has changed since, <em>Proofs</em> shows
+          <strong>Prove.</strong> <Tab name="CreateExport" /> freezes a report with a digest; <Tab name="Drift" /> tells what has changed since, <Tab name="Proofs" /> shows
           that an entry is in the ledger.
         </li>
       </ol>
