@@ -36,11 +36,11 @@ class Visit:
     def choose(self, name: str) -> None:
         """Open the tab with the example of that name."""
         self.page.locator(f'.graphiql-tab-button[title="{name}"]').click()
+        self.page.wait_for_timeout(400)  # GraphiQL follows a tab with a delay, and would name one operation and send another
 
     def run(self, name: str) -> Any:
         """What the example of that name answers when its button is pressed."""
         self.choose(name)
-        self.page.wait_for_timeout(400)  # GraphiQL follows a tab with a delay, and would name one operation and send another
         # The button shows before the editors behind it are ready, and a click until then does nothing.
         for _ in range(10):
             try:
@@ -209,6 +209,8 @@ def test_the_reference_shows_every_operation_from_this_origin_alone(visit: Visit
     page = visit.open("/reference")
     expect(page.get_by_text("/api/v1/usage-events").first).to_be_visible(timeout=60_000)
     expect(page.get_by_text("/v1/client/usage-report").first).to_be_visible()
+    # Swagger UI puts a button within what opens an operation; everything else is as it should be.
+    assert {each.split(":")[0] for each in faults(page)} <= {"nested-interactive"}
     assert (visit.complaints, visit.strays) == ([], [])
 
 
