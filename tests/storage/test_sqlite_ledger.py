@@ -88,6 +88,31 @@ async def test_the_largest_numbers_are_summed_exactly(
     assert scaled(found.total.quantities[0].quantity) == 1_000 * LARGEST
 
 
+async def test_a_page_that_holds_the_event_loop_for_too_long_is_left_to_a_thread(
+    sqlite: SqliteStore, acme: Account, operator: Principal, rules: Rules, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await record(sqlite, operator, [usage() for _ in range(400)], rules=rules)
+    page = Rows(Scope(acme.id, 400), Filters(customer_id=("c1",), product_id=("another",)), limit=10)
+    asked: list[str] = []
+    fetch = sqlite._readers.fetch
+
+    async def noted(*given: Any) -> Any:
+        asked.append("a thread")
+        return await fetch(*given)
+
+    monkeypatch.setattr(sqlite._readers, "fetch", noted)
+    monkeypatch.setattr("app.storage.sqlite.readers.GLANCE_SECONDS", 3_600)
+    assert await sqlite.rows(page) == []
+    assert not asked
+    monkeypatch.setattr("app.storage.sqlite.readers.GLANCE_SECONDS", 0)
+    assert await sqlite.rows(page) == []
+    assert asked == ["a thread"]
+    # What is read right here is given up anew each time, and not for good.
+    monkeypatch.setattr("app.storage.sqlite.readers.GLANCE_SECONDS", 3_600)
+    assert len(await sqlite.rows(Rows(page.scope, limit=100))) == 100
+    assert asked == ["a thread"]
+
+
 async def test_buckets_of_more_runs_than_one_statement_takes_are_counted_once(
     sqlite: SqliteStore, acme: Account, operator: Principal, rules: Rules, monkeypatch: pytest.MonkeyPatch
 ) -> None:

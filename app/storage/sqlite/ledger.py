@@ -39,6 +39,8 @@ BATCH = 1_000
 """Entries in one batch of a stream. Each is a query of its own: a long one would keep the log from being checkpointed."""
 GLANCE = 2_000
 """Entries that a page may look through in order, a millisecond's work, before all that fit are gathered and sorted instead."""
+PAGE = 501
+"""Entries of a page that is read at once, and one more, which tells whether there are others."""
 
 
 class SqliteLedger:
@@ -84,13 +86,13 @@ class SqliteLedger:
         values = self._values(question) | {"above": above, "upto": upto, "limit": limit}
         lead = ordered_lead(shape)
         if lead is not None or shape.bare:
-            return await self._entries(self._reads.walk(shape, lead or SEQUENCE, question.descending, question.fields), values)
+            return await self._page(self._reads.walk(shape, lead or SEQUENCE, question.descending, question.fields), values)
         # Nothing has them in order. Most pages are full after a glance; for the others all are found, and the page's rows read.
         if gathering_lead(shape) in (*NARROW, EVENT):
             return await self._entries(self._reads.gather(shape, question.descending, question.fields), values)
         edge = max(above, upto - GLANCE) if question.descending else min(upto, above + GLANCE)
         glanced = {"above": edge} if question.descending else {"upto": edge}
-        found = await self._entries(self._reads.walk(shape, SEQUENCE, question.descending, question.fields), values | glanced)
+        found = await self._page(self._reads.walk(shape, SEQUENCE, question.descending, question.fields), values | glanced)
         rest = {"upto": edge} if question.descending else {"above": edge}
         if len(found) < limit and above < edge < upto:
             rest["limit"] = limit - len(found)
@@ -207,6 +209,12 @@ class SqliteLedger:
 
     async def _entries(self, read: EntryRead, values: dict[str, Any]) -> list[Entry]:
         return [read.entry(row) for row in await self._readers.fetch(read.statement, values)]
+
+    async def _page(self, read: EntryRead, values: dict[str, Any]) -> list[Entry]:
+        """The entries of a walk along an index, which is short for as many as a page has."""
+        if values["limit"] > PAGE:
+            return await self._entries(read, values)
+        return [read.entry(row) for row in await self._readers.glance(read.statement, values)]
 
     def _values(self, question: Rows) -> dict[str, Any]:
         return {"account_id": question.scope.account_id} | values_of(question.filters, self._dialect)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,11 @@ import aiosqlite
 from app.domain.errors import Unavailable
 from app.storage.sql.dialect import Statement
 from app.storage.sqlite.connection import connect_reader
+
+GLANCE_SECONDS = 0.002
+"""How long the event loop may be held by an answer that is read right here."""
+_LOOKED = 1_000
+"""Steps of SQLite's machine, some tens of microseconds, after which it is looked how long an answer takes."""
 
 
 class Readers:
@@ -24,6 +30,8 @@ class Readers:
         self._free = asyncio.Semaphore(size)
         self._idle: list[aiosqlite.Connection] = []
         self._here: sqlite3.Connection | None = None
+        self._until = 0.0
+        """When what is read right here is given up."""
         self._closed = False
 
     async def fetch(self, statement: Statement, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
@@ -46,9 +54,10 @@ class Readers:
                 self._idle.append(connection)
 
     async def glance(self, statement: Statement, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-        """The same for an answer that is one row found by its key: read right here, which takes less than to ask a thread for it.
+        """The same for an answer that is short, as one row found by its key or a page of rows along an index: read right here.
 
-        Nothing is waited for: where the file is busy, a thread waits.
+        Asking a thread takes longer than a row; and of a page, which lets go of the interpreter at each row, several readers at
+        once hand it to and fro. What takes longer than it should, and what finds the file busy, is left to a thread after all.
         """
         if self._closed:
             raise Unavailable("the store is closed")
@@ -56,9 +65,14 @@ class Readers:
             if self._here is None:
                 self._here = connect_reader(self._path)
                 self._here.execute("PRAGMA busy_timeout = 0")
+                self._here.set_progress_handler(self._too_long, _LOOKED)
+            self._until = time.perf_counter() + GLANCE_SECONDS
             return self._here.execute(statement.sql, statement.bind(values)).fetchall()
         except sqlite3.OperationalError:
             return await self.fetch(statement, values)
+
+    def _too_long(self) -> bool:
+        return time.perf_counter() > self._until
 
     async def close(self) -> None:
         """Wait for the queries under way, and close the connections."""

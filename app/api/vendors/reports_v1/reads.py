@@ -16,7 +16,7 @@ from app.api.identity import caller
 from app.api.services import services_of
 from app.api.vendors.reports_v1 import models
 from app.api.vendors.reports_v1.alternate import link
-from app.api.vendors.reports_v1.answering import Folding, told_rows
+from app.api.vendors.reports_v1.answering import Folding, teller
 from app.api.vendors.reports_v1.asking import Asked, read
 from app.api.vendors.reports_v1.parameters import described
 from app.api.vendors.reports_v1.vocabulary import FEEDS, SUMMARIES, ReadRoute
@@ -44,6 +44,7 @@ _KINDS: dict[str, frozenset[EntryKind] | None] = {
 def _feed(report: Report, route: ReadRoute) -> _Endpoint:
     section = report.sections[0]
     told_of_entries = fields_behind(each.attribute for each in section.columns)
+    tell = teller(section.columns)
 
     async def endpoint(request: Request, principal: _Caller) -> Response:
         asked, opened = await _open(request, principal, route)
@@ -59,7 +60,7 @@ def _feed(report: Report, route: ReadRoute) -> _Endpoint:
         more, found = len(found) > asked.limit, found[: asked.limit]
         return success(
             request,
-            told_rows(section.columns, found),
+            [tell(each) for each in found],
             page_info={"next_cursor": found[-1].sequence if more else None},
             headers=_alternate(request, report, asked, opened),
         )
