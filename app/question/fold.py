@@ -6,12 +6,13 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 from app.domain.errors import InvalidQuery
-from app.question.groups import Group, Grouped, Groups, Place
+from app.question.groups import Group, Grouped, Groups
 from app.question.measures import NO_EXTRAS, Extras, Measure
-from app.question.order import meets, only_currency, only_unit, place, sort_key
+from app.question.order import meets, only_currency, only_unit, place, sort_key, sorting
 from app.question.tally import Cell, Counted, Key, Tally, tallied
 
 __all__ = ["MOST_FILLED", "Cell", "Counted", "fold", "only_currency", "only_unit", "place"]
@@ -48,14 +49,14 @@ def fold(counted: Counted | Iterable[Cell], question: Groups, earlier: Counted |
     told_of = _TALLIED.get(question.order.measure)
     if told_of is not None and not question.having and question.top is None and question.comparison is None:
         # Of many thousands a page is told: only its groups are made.
-        keys = ((sort_key(Place(told_of(tally), *key), question), key) for key, tally in tallies.items())
-        places = sorted(keys, key=lambda pair: pair[0])
+        sorted_by = sorting(question)
+        places = sorted([(sorted_by(told_of(tally), *key), key) for key, tally in tallies.items()], key=itemgetter(0))
         first, last = _window(places, question)
         page = [tallies[key].group(key, wanted) for _, key in places[first:last]]
         return Grouped(page, all_told, len(places), more_after=last < len(places), more_before=first > 0)
     groups = [_compared(tally.group(key, wanted), past.get(key), wanted, question) for key, tally in tallies.items()]
     groups = [group for group in groups if all(meets(group, each) for each in question.having)]
-    keyed = sorted(((sort_key(place(group, question), question), group) for group in groups), key=lambda pair: pair[0])
+    keyed = sorted([(sort_key(place(group, question), question), group) for group in groups], key=itemgetter(0))
     other, top = None, list[Group]()
     if question.top is not None:
         keyed = keyed[: question.top]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from operator import eq, ge, gt, le, lt
 from typing import Any
@@ -107,24 +107,42 @@ def _currency(group: Group, term: Term) -> CurrencyTotal | None:
 
 def sort_key(at: Place, question: Groups) -> tuple[Any, ...]:
     """The key by which places sort as the question's order wants."""
+    return sorting(question)(at.value, at.bucket, at.dimensions)
+
+
+def sorting(question: Groups) -> Callable[[Any, datetime | None, tuple[str | None, ...]], tuple[Any, ...]]:
+    """What makes that key of a place's value, bucket and dimensions.
+
+    Texts stand in the order of their code points, which is that of their bytes.
+    Nulls come last in either direction, so only the value itself is turned round.
+    """
     order = question.order
-    by_key = order.measure is Measure.KEY
-    value = at.value
-    if by_key:
-        leading: Any = ()
-    elif value is None:
-        leading = (1, 0)
-    elif order.descending and isinstance(value, int):
-        leading = (0, -value)  # which sorts faster than what it is instead of
-    else:
-        leading = (0, _Descending(value) if order.descending else value)
-    turn: Callable[[Any], Any] = _Descending if by_key and order.descending else _as_is
-    # Nulls come last in either direction, so only the value itself is turned round.
-    told = tuple((1, b"") if each is None else (0, turn(each.encode())) for each in at.dimensions)
-    bucket = (0, 0) if at.bucket is None else (1, turn(at.bucket))
-    if order.key is not None:
-        leading = told[question.by.index(order.key)]
-    return (leading, (bucket, told))
+    if order.measure is not Measure.KEY:
+        descending = order.descending
+
+        def by_value(value: Any, bucket: datetime | None, dimensions: tuple[str | None, ...]) -> tuple[Any, ...]:
+            if value is None:
+                leading: Any = (1, 0)
+            elif descending and isinstance(value, int):
+                leading = (0, -value)  # which sorts faster than what it is instead of
+            else:
+                leading = (0, _Descending(value) if descending else value)
+            return (leading, bucket or _NO_BUCKET, *[(1, "") if each is None else (0, each) for each in dimensions])
+
+        return by_value
+    turn: Callable[[Any], Any] = _Descending if order.descending else _as_is
+    leads = None if order.key is None else question.by.index(order.key)
+
+    def by_key(value: Any, bucket: datetime | None, dimensions: tuple[str | None, ...]) -> tuple[Any, ...]:
+        told = [(1, "") if each is None else (0, turn(each)) for each in dimensions]
+        own = turn(bucket or _NO_BUCKET)
+        return (own, *told) if leads is None else (told[leads], own, *told)
+
+    return by_key
+
+
+_NO_BUCKET = datetime.min.replace(tzinfo=UTC)
+"""Stands for none: where one group has no bucket, none has."""
 
 
 def _as_is(value: Any) -> Any:

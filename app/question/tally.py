@@ -119,40 +119,37 @@ class Tally:
 
     def group(self, key: Key, extras: Extras) -> Group:
         """The group that it has come to, with the extras that were asked for."""
-        return Group(
-            *key,
-            self.events,
-            [self._unit(unit, extras) for unit in sorted(self.quantities, key=nulls_last)],
-            [self._currency(currency, extras) for currency in sorted(self.charges, key=nulls_last)],
-            self.first,
-            self.last,
-            self.customers if extras.customers else None,
-        )
+        quantities = [UnitTotal(unit, unscaled(total), count) for unit, (total, count) in _ordered(self.quantities)]
+        charges = [CurrencyTotal(currency or "", unscaled(total), count) for currency, (total, count) in _ordered(self.charges)]
+        if self.quantity_ranks or self.charge_ranks:
+            self._rank(quantities, charges, extras)
+        customers = self.customers if extras.customers else None
+        return Group(*key, self.events, quantities, charges, self.first, self.last, customers)
 
-    def _unit(self, unit: str | None, extras: Extras) -> UnitTotal:
-        total, count = self.quantities[unit]
-        made = UnitTotal(unit, unscaled(total), count)
-        ranks = self.quantity_ranks.get(unit)
-        if ranks:
-            last = max(ranks)
-            if extras.quantities:
-                made.minimum, made.maximum = ranks[1], ranks[last]
-            made.percentiles = tuple((each, ranks[rank_of(each, last)]) for each in extras.percentiles)
-        return made
-
-    def _currency(self, currency: str | None, extras: Extras) -> CurrencyTotal:
-        total, count = self.charges[currency]
-        made = CurrencyTotal(currency or "", unscaled(total), count)
-        ranks = self.charge_ranks.get(currency)
-        if ranks and extras.charges:
-            made.minimum, made.maximum = ranks[1], ranks[max(ranks)]
-        return made
+    def _rank(self, quantities: Iterable[UnitTotal], charges: Iterable[CurrencyTotal], extras: Extras) -> None:
+        """Tell what stands at the ranks that were asked for."""
+        for unit in quantities:
+            ranks = self.quantity_ranks.get(unit.unit)
+            if ranks:
+                last = max(ranks)
+                if extras.quantities:
+                    unit.minimum, unit.maximum = ranks[1], ranks[last]
+                unit.percentiles = tuple((each, ranks[rank_of(each, last)]) for each in extras.percentiles)
+        for currency in charges:
+            ranks = self.charge_ranks.get(currency.currency or None)
+            if ranks and extras.charges:
+                currency.minimum, currency.maximum = ranks[1], ranks[max(ranks)]
 
     def _extend(self, first: datetime | None, last: datetime | None) -> None:
         if first is not None and (self.first is None or first < self.first):
             self.first = first
         if last is not None and (self.last is None or last > self.last):
             self.last = last
+
+
+def _ordered(sums: dict[str | None, list[int]]) -> Iterable[tuple[str | None, list[int]]]:
+    """The sums in ascending order of unit or currency, None last: mostly there is but one."""
+    return sums.items() if len(sums) < 2 else sorted(sums.items(), key=lambda pair: nulls_last(pair[0]))
 
 
 def _plus(sums: dict[str | None, list[int]], of: str | None, total: int, count: int) -> None:

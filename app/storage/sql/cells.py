@@ -6,7 +6,7 @@ What cells cannot tell is read by `app.storage.sql.extras`, whose statements hav
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -80,7 +80,7 @@ class CellReads:
 
     def _counted(self, found: Found, question: Groups) -> Counted:
         return Counted(
-            (self.cell(row, question) for row in found.cells),
+            self.cells(found.cells, question),
             [Customers(*self._key(row, question), row[-1]) for row in found.customers],
             self._ranked(found.quantities, question),
             self._ranked(found.charges, question),
@@ -97,29 +97,37 @@ class CellReads:
         decimal = self._dialect.decimal
         return [Ranked(*self._key(row, question), row[at], row[at + 1], decimal(row[at + 2 :]) or _ZERO) for row in rows]
 
-    def cell(self, row: Sequence[Any], question: Groups) -> Cell:
-        """The cell that a row holds."""
-        dialect = self._dialect
-        bucket, dimensions = self._key(row, question)
-        keys = len(dimensions) + (bucket is not None)
-        unit, currency, events, measured, charged, quantities, charges, first, last = row[keys : keys + 9]
-        sums = row[keys + 9 :]
-        width = len(sums) // 2
-        return Cell(
-            bucket=bucket,
-            dimensions=dimensions,
-            unit=unit,
-            currency=currency,
-            events=events,
-            measured=measured,
-            charged=charged,
-            has_quantity=quantities > 0,
-            has_charge=charges > 0,
-            quantity=dialect.total(sums[:width]),
-            charge=dialect.total(sums[width:]),
-            first_use=None if first is None else dialect.moment(first),
-            last_use=None if last is None else dialect.moment(last),
-        )
+    def cells(self, rows: Iterable[Sequence[Any]], question: Groups) -> Iterator[Cell]:
+        """The cells that rows hold."""
+        dialect, buckets = self._dialect, question.buckets
+        moment, total = dialect.moment, dialect.total
+        first_key = 0 if buckets is None else 1
+        unit_at = first_key + len(question.by)
+        sums_at = unit_at + 9
+        charge_at = sums_at + len(dialect.decimal_columns("quantity"))
+        starts: dict[Any, datetime] = {}
+        start: datetime | None = None
+        for row in rows:
+            if buckets is not None:
+                start = starts.get(row[0])
+                if start is None:
+                    start = starts[row[0]] = dialect.bucket_start(row[0], buckets)
+            unit, currency, events, measured, charged, quantities, charges, first, last = row[unit_at:sums_at]
+            yield Cell(
+                start,
+                tuple(row[first_key:unit_at]),
+                unit,
+                currency,
+                events,
+                measured,
+                charged,
+                quantities > 0,
+                charges > 0,
+                total(row[sums_at:charge_at]),
+                total(row[charge_at:]),
+                None if first is None else moment(first),
+                None if last is None else moment(last),
+            )
 
     def _compiled(self, shape: CellShape) -> Statement:
         dialect = self._dialect

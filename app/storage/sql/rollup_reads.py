@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -21,11 +21,11 @@ from sqlalchemy import (
     literal_column,
     null,
     select,
-    true,
     union_all,
 )
 
 from app.domain.entry import Entry
+from app.domain.period import Granularity
 from app.question.groups import Groups
 from app.storage.sql.conditions import listed, repeated
 from app.storage.sql.dialect import Cut, Dialect, Statement, compile_statement
@@ -33,6 +33,11 @@ from app.storage.sql.planner import Plan, columns, day_of, end_of, start_of
 from app.storage.sql.rollups import COUNTS, EXTREMES, NOTHING
 from app.storage.sql.tables import contract_customers, heads
 from app.storage.sql.writes import width
+
+_KEY_AT = 4
+"""Where the key begins in a row of an answer, behind the head, how many entries, and the uses of the days told apart."""
+_COUNTED = ("events", "measured", "charged", "quantities", "charges")
+"""What is counted, in the order of a ledger's row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +64,8 @@ class RollupShape:
     """Days whose first and last uses are told apart from those of the others."""
     by_bucket: bool
     bucket: Hashable
+    apiece: bool
+    """Whether no two rows are of the same group, unit and currency, so that nothing is left to add up."""
 
 
 # Not frozen: there may be tens of thousands, and a frozen one takes three times as long to make.
@@ -106,8 +113,8 @@ class RollupReads:
     def parts(
         self, question: Groups, plan: Plan, customers: Sequence[str], apart: Sequence[int]
     ) -> Iterator[tuple[Statement, dict[str, Any]]]:
-        """The statements that together read each of the plan's rows once. Each tells the ledger's head in its first column, in
-        one row without a key where nothing is found."""
+        """The statements that together read each of the plan's rows once. Each also tells the ledger's head, in the first column
+        of a row that tells nothing else; all others have null there."""
         if question.buckets is None:
             yield self._part(question, plan, customers, apart, None)
             return
@@ -123,15 +130,27 @@ class RollupReads:
         parts = [self._source(shape, source) for source in shape.sources]
         return (parts[0] if len(parts) == 1 else union_all(*parts)).subquery("rows")
 
-    def row(self, row: Sequence[Any], question: Groups) -> Row | None:
-        """What a row of the answer holds behind the head; None for nothing."""
-        keys = (0 if question.buckets is None else 1) + len(question.by) + 2
-        _, entries, events, measured, quantities, charged, charges, first, last, first_apart, last_apart = row[:11]
-        if entries is None:
-            return None
-        counts = (events, measured, charged, quantities, charges)
-        key, sums = tuple(row[11 : 11 + keys]), tuple(row[11 + keys :])
-        return Row(key, entries, counts, first, last, first_apart, last_apart, sums)
+    def row(self, row: Sequence[Any], question: Groups) -> Row:
+        """What a row of the answer holds."""
+        _, entries, first_apart, last_apart = row[:_KEY_AT]
+        counts = _counts_at(question)
+        events, measured, charged, quantities, charges, first, last = row[counts : counts + 7]
+        key, sums = tuple(row[_KEY_AT:counts]), tuple(row[counts + 7 :])
+        return Row(key, entries, (events, measured, charged, quantities, charges), first, last, first_apart, last_apart, sums)
+
+    def entries(self, rows: Iterable[Sequence[Any]]) -> int:
+        """How many entries the rows of an answer are of."""
+        return sum(row[1] for row in rows)
+
+    def certain(self, rows: Iterable[Sequence[Any]], question: Groups) -> Iterator[tuple[Any, ...] | None]:
+        """Each row as the ledger's own statement would tell it; None where the first or the last use is not certain."""
+        instant, uses = self._dialect.instant, _counts_at(question) + 5
+        for row in rows:
+            first, last = row[uses], row[uses + 1]
+            if first is None or last is None or first & 1 or not last & 1:
+                yield None
+            else:
+                yield (*row[_KEY_AT:uses], instant(first >> 1), instant(last >> 1), *row[uses + 2 :])
 
     def key(self, row: Row, question: Groups) -> tuple[Any, ...]:
         """What a row is of, the same as `key_of` tells of its entries."""
@@ -188,6 +207,7 @@ class RollupReads:
             width(len(apart)),
             cut is not None,
             None if cut is None else cut.shape,
+            _is_apiece(question, plan),
         )
         return shape, values
 
@@ -197,25 +217,30 @@ class RollupReads:
         grouped: list[ColumnElement[Any]] = [table.c[name] for name in (*shape.by, "unit", "currency")]
         keys: list[ColumnElement[Any]] = [func.nullif(column, literal_column(f"'{NOTHING}'")) for column in grouped]
         if shape.by_bucket:
-            bucket = dialect.bucket(dialect.day_start(table.c.day), shape.bucket).label("bucket")
-            keys.insert(0, bucket)
+            keys.insert(0, dialect.bucket(dialect.day_start(table.c.day), shape.bucket))
             grouped.insert(0, literal_column("bucket"))
-        is_apart = table.c.day.in_(listed("apart", shape.apart))
-        extremes: list[ColumnElement[Any]] = []
-        for inside in (False, True):
-            for function, column in ((func.min, table.c.first_use), (func.max, table.c.last_use)):
-                if not shape.apart:
-                    extremes.append(null() if inside else function(column))
-                else:
-                    extremes.append(function(case((is_apart if inside else ~is_apart, column))))
-        sums = [func.sum(table.c[name]) for decimal in ("quantity", "charge") for name in dialect.decimal_columns(decimal)]
-        counts = [cast(func.sum(table.c[name]), BigInteger) for name in COUNTS]
-        values = [*counts, *extremes, *keys, *sums]
-        labelled = [each.label("bucket" if shape.by_bucket and each is keys[0] else f"v{at}") for at, each in enumerate(values)]
-        found = select(*labelled).group_by(*grouped).subquery("found")
-        end = select(heads.c.sequence).where(heads.c.account_id == bindparam("account_id")).subquery("head")
+
+        def of(function: Any, value: ColumnElement[Any]) -> ColumnElement[Any]:
+            told: ColumnElement[Any] = value if shape.apiece else function(value)
+            return told
+
+        first, last = table.c.first_use, table.c.last_use
+        apart: list[ColumnElement[Any]] = [null(), null()]
+        uses = [of(func.min, first), of(func.max, last)]
+        if shape.apart:
+            is_apart = table.c.day.in_(listed("apart", shape.apart))
+            apart = [of(func.min, case((is_apart, first))), of(func.max, case((is_apart, last)))]
+            uses = [of(func.min, case((~is_apart, first))), of(func.max, case((~is_apart, last)))]
+        entries, *counts = (cast(of(func.sum, table.c[name]), BigInteger) for name in ("entries", *_COUNTED))
+        sums = [of(func.sum, table.c[name]) for decimal in ("quantity", "charge") for name in dialect.decimal_columns(decimal)]
+        values = [entries, *apart, *keys, *counts, *uses, *sums]
+        bucket_at = 3 if shape.by_bucket else None
+        found = select(null(), *(each.label("bucket" if at == bucket_at else f"v{at}") for at, each in enumerate(values)))
+        if not shape.apiece:
+            found = found.group_by(*grouped)
+        head = select(heads.c.sequence, *(null() for _ in values)).where(heads.c.account_id == bindparam("account_id"))
         # One statement, so that the rows and the head are of one state.
-        return compile_statement(select(end.c.sequence, *found.c).select_from(end.outerjoin(found, true())), dialect)
+        return compile_statement(union_all(head, found), dialect)
 
     def _source(self, shape: RollupShape, source: Source) -> Select[Any]:
         table = self._dialect.rollups[source.rollup]
@@ -253,6 +278,21 @@ class RollupReads:
             yield own.day < bindparam(source.end, type_=Integer)
         if shape.without:
             yield self._dialect.unindexed(own.day).not_in(listed("without", shape.without))
+
+
+def _counts_at(question: Groups) -> int:
+    """Where the key of a row of an answer ends, and its counts begin."""
+    return _KEY_AT + (question.buckets is not None) + len(question.by) + 2
+
+
+def _is_apiece(question: Groups, plan: Plan) -> bool:
+    """Whether each row of the plan's rollup is one of the answer: where all that its rows are of is asked for, day by day."""
+    assert plan.rollup is not None
+    buckets = question.buckets
+    if buckets is None or plan.months is not None or (buckets.granularity, buckets.zone) != (Granularity.DAY, "UTC"):
+        return False
+    named = {name for name, terms in question.filters.terms() if len(terms) == 1}
+    return named.union(columns(question)) >= set(plan.rollup.dimensions)
 
 
 def _sources(plan: Plan, first: int | None, end: int | None) -> tuple[Source, ...]:

@@ -147,7 +147,7 @@ class Summaries:
             return [], Way(rollup.name, planned.reason)
         apart: tuple[int, ...] = ()
         for _ in range(TRIES):
-            head, rows = await self._read(question, planned, customers, apart)
+            head, found = await self._read(question, planned, customers, apart)
             newer = await self.newer(question, planned, customers, head)
             days = {day_of(each.occurred_at) for each in newer}
             if days <= set(apart):
@@ -159,15 +159,19 @@ class Summaries:
                 raise Unfit(f"the entries after the sequence are about more than {MOST_APART} days")
         else:
             raise Unfit("the ledger was written to each time that the rollup was read")
-        await self._weigh(question, planned, rows)
-        touched: set[int] = set()
-        if newer:
-            rows, touched = self._without(rows, newer, question)
+        await self._weigh(question, planned, found)
         looks = _Looks(self._dialect, self._uses, self._ledger, question, planned, apart)
-        cells = []
-        for at, row in enumerate(rows):
-            uses = None if apart else _certain(row)
-            cells.append(self._cell(row, *(uses or await looks.extremes(row, touched=at in touched))))
+        cells: list[Any] = []
+        if apart:
+            rows, touched = self._without([self.reads.row(each, question) for each in found], newer, question)
+            for at, row in enumerate(rows):
+                cells.append(self._cell(row, *await looks.extremes(row, touched=at in touched)))
+        else:
+            for each, cell in zip(found, self.reads.certain(found, question), strict=True):
+                if cell is None:
+                    row = self.reads.row(each, question)
+                    cell = self._cell(row, *await looks.extremes(row, touched=False))
+                cells.append(cell)
         days_told = None if planned.first is None or planned.end is None else planned.end - planned.first - len(planned.cut)
         name = rollup.name if planned.months is None else f"{planned.months.name} and {rollup.name}"
         return cells, Way(name, planned.reason, days_told, len(planned.edges), len(newer), looks.made)
@@ -183,20 +187,21 @@ class Summaries:
 
     async def _read(
         self, question: Groups, planned: Plan, customers: Sequence[str], apart: Sequence[int]
-    ) -> tuple[int, list[Row]]:
+    ) -> tuple[int, list[Sequence[Any]]]:
+        """The head, and the rows of the answer as of it."""
         heads: set[int] = set()
-        rows: list[Row] = []
+        rows: list[Sequence[Any]] = []
         for statement, values in self.reads.parts(question, planned, customers, apart):
             for found in await self._ledger.ask(statement, values):
-                heads.add(found[0])
-                row = self.reads.row(found, question)
-                if row is not None:
-                    rows.append(row)
+                if found[0] is None:
+                    rows.append(found)
+                else:
+                    heads.add(found[0])
         if len(heads) != 1:
             raise Unfit("the ledger was written to between two parts of the question")
         return heads.pop(), rows
 
-    async def _weigh(self, question: Groups, planned: Plan, rows: Iterable[Row]) -> None:
+    async def _weigh(self, question: Groups, planned: Plan, rows: Iterable[Sequence[Any]]) -> None:
         """Return if the edges are worth reading: what is asked for may have fewer entries than an edge has of all."""
         if not planned.edges or not any(name in INDEXED for name, _ in question.filters.terms()):
             return
@@ -205,7 +210,7 @@ class Summaries:
             return
         edges = sum((end_of(each) - start_of(each) for each in planned.edges), timedelta())
         of_all = int(question.scope.as_of * (edges / max(extent[1] - extent[0], edges)))
-        if of_all <= sum(row.entries for row in rows):
+        if of_all <= self.reads.entries(rows):
             return
         # There may be many more at other times, which the ledger would have to look through as well.
         always = replace(question.filters, period=Period())
@@ -247,12 +252,6 @@ class Summaries:
         instant = self._dialect.instant
         uses = (None if first is None else instant(first), None if last is None else instant(last))
         return (*row.key, *row.counts, *uses, *row.sums)
-
-
-def _certain(row: Row) -> tuple[int, int] | None:
-    """The first and the last use of a row that no day apart has a part in, where both are certain: nearly always."""
-    first, last = row.first, row.last
-    return None if first is None or last is None or first & 1 or not last & 1 else (first >> 1, last >> 1)
 
 
 class _Looks:
