@@ -36,7 +36,8 @@ class Visit:
     def choose(self, name: str) -> None:
         """Open the tab with the example of that name."""
         self.page.locator(f'.graphiql-tab-button[title="{name}"]').click()
-        self.page.wait_for_timeout(400)  # GraphiQL follows a tab with a delay, and would name one operation and send another
+        expect(self.page.locator(".graphiql-query-editor .view-lines")).to_contain_text(name, timeout=30_000)
+        self.page.wait_for_timeout(500)  # GraphiQL follows its editor with a delay, and would name one operation and send another
 
     def run(self, name: str) -> Any:
         """What the example of that name answers when its button is pressed."""
@@ -46,7 +47,7 @@ class Visit:
             try:
                 # The page asks for the schema too.
                 with self.page.expect_response(
-                    lambda each: f'"{name}"' in (each.request.post_data or ""), timeout=5_000
+                    lambda each: f'"{name}"' in (each.request.post_data or ""), timeout=8_000
                 ) as asked:
                     self.page.get_by_role("button", name="Execute query").click()
                 return asked.value.json()

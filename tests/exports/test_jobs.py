@@ -133,6 +133,7 @@ async def test_what_a_crash_interrupted_is_begun_again_after_a_restart(
             raise KeyboardInterrupt
 
         patched.setattr(LocalDraft, "keep", power_cut)
+        patched.setattr(worker, "_beat_seconds", 3_600)
         with pytest.raises(KeyboardInterrupt):
             await worker.work()
 
@@ -172,6 +173,7 @@ async def test_a_crash_after_the_file_appeared_costs_nothing_but_time(
 
     with monkeypatch.context() as patched:
         patched.setattr(LocalDraft, "keep", kept_and_cut)
+        patched.setattr(worker, "_beat_seconds", 3_600)  # a killed process prolongs nothing, and a beat under way would
         with pytest.raises(KeyboardInterrupt):
             await worker.work()
     (orphan,) = names_in(files)
