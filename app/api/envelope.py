@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from app.api.request_id import request_id
-from app.domain.instant import format_instant, now
+from app.domain.instant import WRITTEN, format_instant, now
 
 MEDIA_TYPE = "application/json"
 
@@ -41,4 +41,4 @@ def failure(
 
 def _response(scope: Scope, body: dict[str, Any], status: int, headers: Mapping[str, str] | None) -> Response:
     body["meta"] = {"request_id": request_id(scope), "timestamp": format_instant(now())}
-    return Response(orjson.dumps(body), status, dict(headers or {}), MEDIA_TYPE)
+    return Response(orjson.dumps(body, None, WRITTEN), status, dict(headers or {}), MEDIA_TYPE)

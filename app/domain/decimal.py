@@ -56,8 +56,10 @@ def parse_decimal(value: str | int | Decimal, field: str) -> Decimal:
 
 def plain(number: Decimal) -> str:
     """`number` without exponent, trailing zeros or a negative zero: the one text that a decimal has here."""
-    text = format(number, "f")
-    if "." in text:
+    text = str(number)
+    if "E" in text:  # what is very small, and thousands without their zeros
+        text = format(number, "f")
+    if "." in text and text[-1] == "0":
         text = text.rstrip("0").rstrip(".")
     return "0" if text in ("-0", "") else text
 

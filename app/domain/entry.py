@@ -309,7 +309,8 @@ class Entry(Content):
     @property
     def erased(self) -> tuple[str, ...]:
         """The names of the private texts that were erased."""
-        return tuple(name for name in PRIVATE_FIELDS if name in self.veil.erased)
+        digests = self.veil.erased
+        return tuple(name for name in PRIVATE_FIELDS if name in digests) if digests else ()
 
 
 def entry_id(account_id: int, sequence: int) -> str:

@@ -20,6 +20,7 @@ from app.domain.errors import InvalidQuery
 
 _VERSION = 1
 _BINDING_BYTES = 8
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 
 def binding(*parts: Any) -> bytes:
@@ -46,9 +47,9 @@ def encode(bound: bytes, values: Sequence[Any]) -> str:
 def encode_all(bound: bytes, places: Iterable[list[Any]]) -> list[str]:
     """The cursors for the places of a page."""
     # Version and binding are nine bytes, which are twelve characters, whatever follows them: made once for all.
-    start = base64.urlsafe_b64encode(bytes([_VERSION]) + bound)
-    told = base64.urlsafe_b64encode
-    return [(start + told(orjson.dumps(place))).rstrip(b"=").decode() for place in places]
+    start = base64.urlsafe_b64encode(bytes([_VERSION]) + bound).decode()
+    dumps, told = orjson.dumps, binascii.b2a_base64
+    return [start + told(dumps(place), newline=False).translate(_URL_SAFE).rstrip(b"=").decode() for place in places]
 
 
 def decode(text: str, bound: bytes, field: str) -> list[Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 
 from app.domain.entry import Entry, EntryKind
 from app.domain.errors import InvalidQuery
@@ -147,7 +148,7 @@ def resume(text: str, account_id: int, filters: Filters, kinds: frozenset[EntryK
     """The sequence at which a following is taken up again: the cursor is one that it gave, or one of a page of the same entries
     in either order, live and not as of a point. Raises InvalidQuery."""
     for newest_first in (True, False):
-        bound = cursor.binding("feed", account_id, None, filters, newest_first, sorted(kinds or ()))
+        bound = _binding(account_id, None, filters, newest_first, kinds)
         with suppress(InvalidQuery):
             match cursor.decode(text, bound, "after"):
                 case [int(sequence)] if sequence >= 0:
@@ -157,13 +158,18 @@ def resume(text: str, account_id: int, filters: Filters, kinds: frozenset[EntryK
 
 def place(sequence: int, account_id: int, filters: Filters, kinds: frozenset[EntryKind] | None) -> str:
     """The cursor with which a following is taken up again past that sequence; it also goes on a walk of pages, oldest first."""
-    return cursor.encode(cursor.binding("feed", account_id, None, filters, False, sorted(kinds or ())), [sequence])
+    return cursor.encode(_binding(account_id, None, filters, False, kinds), [sequence])
 
 
 def _bound(opened: Opened, question: FeedQuestion, kinds: frozenset[EntryKind] | None) -> bytes:
-    return cursor.binding(
-        "feed", opened.scope.account_id, opened.bound_as_of, question.filters, question.newest_first, sorted(kinds or ())
-    )
+    return _binding(opened.scope.account_id, opened.bound_as_of, question.filters, question.newest_first, kinds)
+
+
+@lru_cache(maxsize=64)
+def _binding(
+    account_id: int, as_of: int | None, filters: Filters, newest_first: bool, kinds: frozenset[EntryKind] | None
+) -> bytes:
+    return cursor.binding("feed", account_id, as_of, filters, newest_first, sorted(kinds or ()))
 
 
 def _sequence(text: str | None, bound: bytes, name: str) -> int | None:

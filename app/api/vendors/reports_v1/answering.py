@@ -21,6 +21,8 @@ ONE_ROW = frozenset({*RecordKind, "cover"})
 """Sections that always have one row, and are told as an object: the record that a report is about, and the end of the ledger."""
 PARTS: dict[type, str] = {QuantityRow: "quantities", ChargeRow: "charges"}
 """Row types that belong to a group or a total and are told inside it."""
+_INSTANT = "value if value.microsecond else format_instant(value)"
+"""orjson writes instants itself, five times as quickly, but leaves out microseconds that are none."""
 _KEYS = frozenset(each.name for each in columns_of(Keys))
 
 
@@ -72,7 +74,7 @@ def teller(columns: tuple[Column, ...]) -> Callable[[Any], dict[str, Any]]:
 
 def _told(column: Column) -> str:
     """The expression for one value of the row."""
-    turned = {Decimal: "fragment(plain(value))", datetime: "format_instant(value)"}.get(column.type)
+    turned = {Decimal: "fragment(plain(value))", datetime: _INSTANT}.get(column.type)
     if column.json:
         turned = "fragment(value)"
     value = f"row.{column.attribute}"
