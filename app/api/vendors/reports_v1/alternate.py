@@ -49,7 +49,7 @@ _ARGUMENTS: dict[str, tuple[str, ...]] = {
 _RECORD = "__typename recordId name status described startsAt endsAt currency sequence firstSequence additionalData"
 """What records of every kind have there."""
 _QUERIES: dict[str, str] = {}
-"""For each report its document as it stands in a link, once it was asked for: writing it anew took a twentieth of a page's time."""
+"""For each report its document as it stands in a link, once it was asked for: writing it anew is a twentieth of a page's time."""
 
 
 def link(public_url: str, report: Report, asked: Asked, opened: Opened) -> str | None:
