@@ -63,7 +63,9 @@ class Veil:
     @classmethod
     def fresh(cls, names: list[str]) -> Veil:
         """New random salts for the named texts."""
-        pool = secrets.token_bytes(16 * len(names)) if names else b""
+        if not names:
+            return NO_VEIL
+        pool = secrets.token_bytes(16 * len(names))
         return cls({name: pool[16 * at : 16 * at + 16] for at, name in enumerate(names)}, {})
 
     def digests(self, texts: dict[str, str]) -> dict[str, str]:
@@ -193,9 +195,11 @@ class Content:
             stated["quantity"] = plain(self.quantity)
         if self.charge is not None:
             stated["charge"] = plain(self.charge)
-        private = self.veil.digests(self.texts())
-        if private:
-            stated["private"] = private
+        texts = self.texts()
+        if texts or self.veil is not NO_VEIL:
+            private = self.veil.digests(texts)
+            if private:
+                stated["private"] = private
         return stated
 
     def digest(self) -> bytes:

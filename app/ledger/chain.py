@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import AsyncIterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
+from operator import attrgetter
 from types import MappingProxyType
 
 from app.domain.entry import Content, Entry, leaf
@@ -17,10 +18,12 @@ from app.domain.errors import Corrupt
 from app.domain.merkle import EMPTY, Growing
 from app.ports import Head
 
-_CONTENT = tuple(each.name for each in fields(Content))
+_content = attrgetter(*(each.name for each in fields(Content)))
+_new = object.__new__
 
 
-@dataclass(frozen=True, slots=True)
+# Not frozen: see `app.domain.entry.Content`.
+@dataclass(slots=True)
 class Prepared:
     """Content whose canonical bytes are hashed already, so that the account's lock need not wait for that."""
 
@@ -43,18 +46,18 @@ def seal(account_id: int, prepared: Sequence[Prepared], head: Head, moment: date
     for sequence, each in enumerate(prepared, start=head.sequence + 1):
         own = leaf(sequence, recorded_at, each.digest)
         chain = hashlib.sha256(chain + own).digest()
-        content = each.content
-        entries.append(
-            Entry(
-                **{name: getattr(content, name) for name in _CONTENT},
-                account_id=account_id,
-                sequence=sequence,
-                recorded_at=recorded_at,
-                content_digest=each.digest,
-                leaf=own,
-                chain=chain,
-            )
-        )
+        # Right into the entry's slots, in the order of Content's fields: calling the class with the keywords takes twice as long.
+        entry: Entry = _new(Entry)
+        (
+            entry.kind, entry.action, entry.source, entry.occurred_at, entry.product_id, entry.customer_id, entry.license_id,
+            entry.order_id, entry.subscription_id, entry.feature_code, entry.quantity, entry.unit, entry.charge, entry.currency,
+            entry.request_id, entry.result_class, entry.status_code, entry.transaction_id, entry.sender_id, entry.message,
+            entry.actor, entry.reason, entry.name, entry.additional_data, entry.record, entry.event, entry.version,
+            entry.correction, entry.corrects, entry.veil,
+        ) = _content(each.content)  # fmt: skip
+        entry.account_id, entry.sequence, entry.recorded_at = account_id, sequence, recorded_at
+        entry.content_digest, entry.leaf, entry.chain = each.digest, own, chain
+        entries.append(entry)
     return entries
 
 

@@ -120,34 +120,31 @@ async def append_batch(
     first = await tx.entries(sorted(set(claimed.values())))
     fresh: list[Prepared] = []
     taken: dict[bytes, int] = {}
-    standing: list[int | Entry | InvalidEvent] = []
+    standing: list[int | Entry | None] = []
+    """What was recorded before under the same key, here or ever; None for what is not."""
     for each, key in zip(prepared, keys, strict=True):
-        if isinstance(each, InvalidEvent):
-            standing.append(each)
-        elif key is not None and key in claimed:
+        if key is not None and key in claimed:
             standing.append(first[claimed[key]])
         elif key is not None and key in taken:
             standing.append(taken[key])
         else:
-            if key is not None:
-                taken[key] = len(fresh)
-            standing.append(len(fresh))
-            fresh.append(each)
+            standing.append(None)
+            if not isinstance(each, InvalidEvent):
+                if key is not None:
+                    taken[key] = len(fresh)
+                fresh.append(each)
     if not fresh:
         entries: list[Entry] = []
     else:
         entries = seal(account_id, fresh, head, rules.clock())
         await tx.append(entries, [Claim(key, entries[at].sequence) for key, at in taken.items()])
     outcomes = []
-    inserted: set[int] = set()
+    recorded = iter(entries)
     for each, found in zip(prepared, standing, strict=True):
-        if isinstance(each, InvalidEvent) or isinstance(found, InvalidEvent):
-            error = each if isinstance(each, InvalidEvent) else found
-            assert isinstance(error, InvalidEvent)
-            outcomes.append(Outcome(Status.REJECTED, None, error.field, error.reason))
-        elif isinstance(found, int) and found not in inserted:
-            inserted.add(found)
-            outcomes.append(Outcome(Status.INSERTED, entries[found]))
+        if isinstance(each, InvalidEvent):
+            outcomes.append(Outcome(Status.REJECTED, None, each.field, each.reason))
+        elif found is None:
+            outcomes.append(Outcome(Status.INSERTED, next(recorded)))
         else:
             outcomes.append(_repeated(entries[found] if isinstance(found, int) else found, each.content))
     return outcomes

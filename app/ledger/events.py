@@ -145,52 +145,40 @@ def result_class_of(status_code: int | None) -> str | None:
 def _content(
     kind: EntryKind, fields: Mapping[str, Any], now: datetime, max_future: timedelta, source: str, action: str
 ) -> Content:
-    texts: dict[str, str] = {}
+    texts: dict[str, Any] = {}
     for name, value in fields.items():
         longest = _LONGEST.get(name)
         if longest is None:
             if name not in FIELDS:
                 raise InvalidEvent(str(name)[:64], "is not a field of an event")
+        elif type(value) is str and 0 < len(value) <= longest and value.isascii() and "\0" not in value:
+            texts[name] = value  # as nearly all are: an event has a dozen
         elif value is not None and value != "":  # both mean that nothing was said
             texts[name] = _text(value, name, longest)
-    said = texts.get
-    given_action = said("action") or action
-    if not _ACTION.fullmatch(given_action):
+    texts.setdefault("action", action)
+    if not _ACTION.fullmatch(texts["action"]):
         raise InvalidEvent("action", "must be lower-case words joined by points, such as usage.consumed")
     quantity = _number(fields, "quantity")
     charge = _number(fields, "charge")
-    currency = said("currency")
+    currency = texts.get("currency")
     if currency is not None and not _CURRENCY.fullmatch(currency):
         raise InvalidEvent("currency", "must be an ISO 4217 code of three capital letters, such as EUR")
     if charge is not None and currency is None:
         raise InvalidEvent("currency", "is missing: a charge has a currency")
     status_code = _status_code(fields.get("status_code"))
-    result_class = said("result_class") or result_class_of(status_code)
+    result_class = texts.setdefault("result_class", result_class_of(status_code))
     if result_class is not None and not _WORD.fullmatch(result_class):
         raise InvalidEvent("result_class", "must be a lower-case word, such as success or client_error")
+    texts.setdefault("source", source)
     return Content(
         kind=kind,
-        action=given_action,
-        source=said("source") or source,
         occurred_at=_occurred_at(fields.get("occurred_at"), now, max_future),
-        product_id=said("product_id"),
-        customer_id=said("customer_id"),
-        license_id=said("license_id"),
-        order_id=said("order_id"),
-        subscription_id=said("subscription_id"),
-        feature_code=said("feature_code"),
-        request_id=said("request_id"),
-        transaction_id=said("transaction_id"),
         quantity=quantity,
-        unit=said("unit"),
         charge=charge,
-        currency=currency,
-        result_class=result_class,
         status_code=status_code,
-        sender_id=said("id"),
-        message=said("message"),
-        actor=said("actor"),
+        sender_id=texts.pop("id", None),
         additional_data=additional_data(fields.get("additional_data"), "additional_data"),
+        **texts,
     )
 
 

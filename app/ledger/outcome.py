@@ -23,7 +23,8 @@ class Status(StrEnum):
     """It cannot be recorded; field and reason say why."""
 
 
-@dataclass(frozen=True, slots=True)
+# Not frozen: see `app.domain.entry.Content`.
+@dataclass(slots=True)
 class Outcome:
     """What became of one item: `entry` is the entry that stands for it (none if rejected), `field` and `reason` say why not.
 

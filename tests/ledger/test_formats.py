@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from app.domain.errors import InvalidEvent, NotFound
 from app.ledger.chain import Prepared
 from app.ledger.commands import Rules
 from app.ledger.events import FIELDS
-from app.ledger.formats import NAMES, event_fields, load, located, named
+from app.ledger.formats import NAMES, Format, event_fields, load, located, named
 from app.ledger.intake import Item
 from app.ledger.translation import prepare_items
 from tests.events import START
@@ -382,3 +385,39 @@ def test_the_callers_source_stands_before_the_formats_and_the_items_own_before_b
     (made,) = prepare_items(named("default"), [Item(0, 1, said)], rules=rules, source="cloud-a")
     assert isinstance(made, Prepared)
     assert made.content.source == "own"
+
+
+_VALUES = st.one_of(st.none(), st.sampled_from(["", "-", "2026-04-01T00:00:00Z"]), st.integers(), st.just({"region": "eu"}))
+_PAYLOADS = st.dictionaries(st.sampled_from([*sorted(FIELDS), "unknown"]), _VALUES)
+_OWN_WORDS = load(
+    own(unmapped="ignore", fields={"occurred_at": {"path": "occurred_at", "required": True}, "quantity": {"path": "quantity"}})
+)
+
+
+@given(_PAYLOADS, st.sampled_from([named("default"), _OWN_WORDS]))
+def test_an_event_in_its_own_words_has_the_fields_in_the_order_of_the_format(payload: dict[str, Any], format_: Format) -> None:
+    def told(by: Format) -> list[tuple[str, Any]] | tuple[str, str]:
+        try:
+            return list(event_fields(by, payload).items())
+        except InvalidEvent as error:
+            return error.field, error.reason
+
+    assert format_.own_words
+    assert told(format_) == told(replace(format_, own_words=False))
+
+
+@pytest.mark.parametrize(
+    "stated",
+    [
+        {"fields": {"unit": {"path": "measure"}}},
+        {"fields": {"unit": {"path": "unit", "default": "MB"}}},
+        {"fields": {"unit": {"path": "unit", "none": ["-"]}}},
+        {"fields": {"unit": {"path": "unit.name"}}},
+        {"fields": {"unit": {"constant": "MB"}}},
+        {"fields": {"unit": {"path": "unit"}}, "none": ["-"]},
+        {"fields": {"unit": {"path": "unit"}}, "additional": "rest"},
+        {"fields": {"unit": {"path": "unit"}}, "additional": ["region"]},
+    ],
+)
+def test_a_format_that_changes_anything_is_not_of_an_events_own_words(stated: dict[str, Any]) -> None:
+    assert not load(own(**stated)).own_words

@@ -94,6 +94,10 @@ class Format:
     """The payload's own keys that some path names or begins with."""
     input: str | None
     """How its files and bodies are written where nobody says so."""
+    own_words: bool
+    """Whether a payload that says what is required, and nothing but what is known, has the event's fields as they are."""
+    required: frozenset[str]
+    """The fields without which there is no event."""
 
     def path_of(self, field: str) -> str:
         """Where in the payload that field of an event stands; the field itself if the payload does not give it."""
@@ -140,7 +144,14 @@ def load(document: Any, *, ref: str | None = None) -> Format:
         taken=frozenset(path.key for path in taken if path.key is not None),
         known=frozenset(key for path in looked_at for key in path.roots),
         input=_input(stated.get("input")),
+        own_words=not constants and not rest and not additional and all(_as_it_is(*each) for each in mapped.items()),
+        required=frozenset(field for field, each in mapped.items() if each.required),
     )
+
+
+def _as_it_is(field: str, mapped: Mapped) -> bool:
+    plain = mapped.path is not None and mapped.path.key == field
+    return plain and mapped.read is None and mapped.default is None and not mapped.none
 
 
 def is_name(text: str) -> bool:

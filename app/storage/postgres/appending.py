@@ -14,11 +14,11 @@ from app.storage.postgres.partitions import Partitions, make_partitions, month_o
 from app.storage.sql.known import Known
 from app.storage.sql.mapping import RECORD_COLUMNS
 from app.storage.sql.mapping import Mapping as Rows
-from app.storage.sql.projection import carried, first_named, stub
+from app.storage.sql.projection import carried, first_named
 from app.storage.sql.rollup_writes import RollupWrites
 from app.storage.sql.tables import catalogue
 
-_CLAIMS = "INSERT INTO claims (account_id, claim_key, sequence) SELECT $1::integer, * FROM unnest($2::bytea[], $3::bigint[])"
+_CLAIMS = ("account_id", "claim_key", "sequence")
 _REVERSALS = (
     "INSERT INTO reversals (account_id, corrects, sequence) SELECT $1::integer, * FROM unnest($2::bigint[], $3::bigint[])"
 )
@@ -40,7 +40,9 @@ _GIVEN = f"unnest({_ARRAYS}) AS given ({_COLUMNS})"
 _BEFORE = "FROM catalogue before WHERE before.account_id = $1 AND before.kind = given.kind AND before.record_id = given.record_id"
 _FIRST = f"COALESCE((SELECT MIN(before.first_sequence) {_BEFORE}), given.first_sequence)"
 _STUBS = (
-    f"INSERT INTO catalogue (account_id, {_COLUMNS}) SELECT $1::integer, given.* FROM {_GIVEN}"
+    "INSERT INTO catalogue (account_id, kind, record_id, sequence, first_sequence, recorded_at, stub)"
+    " SELECT $1::integer, given.kind, given.record_id, given.sequence, given.sequence, given.recorded_at, 1"
+    " FROM unnest($2::text[], $3::text[], $4::bigint[], $5::timestamptz[]) AS given (kind, record_id, sequence, recorded_at)"
     f" WHERE NOT EXISTS (SELECT 1 {_BEFORE})"
 )
 _VERSIONS = (
@@ -78,7 +80,8 @@ class Appending:
         rows = map(self.rows.entry_values, entries)
         await connection.copy_records_to_table("entries", records=rows, columns=self.rows.entry_columns)
         if claims:
-            await connection.execute(_CLAIMS, account_id, list(claims), list(claims.values()))
+            claimed = ((account_id, key, sequence) for key, sequence in claims.items())
+            await connection.copy_records_to_table("claims", records=claimed, columns=_CLAIMS)
         reversals = [each for each in entries if each.correction is Correction.REVERSAL]
         if reversals:
             corrects = [each.corrects for each in reversals]
@@ -117,8 +120,8 @@ class Appending:
         """Bring the catalogue up to date. Stubs come first: a record described after it was named takes over where that was."""
         named = {key: entry for key, entry in first_named(entries).items() if not self._known.has(account_id, *key)}
         if named:
-            stubs = [stub(*key, entry) for key, entry in named.items()]
-            await connection.execute(_STUBS, account_id, *self._columns(account_id, stubs))
+            stubs = ((*key, entry.sequence, entry.recorded_at) for key, entry in named.items())
+            await connection.execute(_STUBS, account_id, *map(list, zip(*stubs, strict=True)))
         described = [record for record in map(carried, entries) if record is not None]
         if described:
             # A statement does not see its own rows: the versions of one record that come together share the first of them.

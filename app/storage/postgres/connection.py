@@ -70,6 +70,8 @@ async def writing_pool(url: str, limits: Limits) -> asyncpg.Pool:
     """Connections for transactions, which never wait for long while they hold an account."""
     settings = _settings(limits) | {
         "lock_timeout": _milliseconds(LOCK_SECONDS),
+        # What is looked up is a batch's ids, a handful of rows: below some hundred thousand the planner would read all of them.
+        "enable_seqscan": "off",
         # A process that stops in the middle of a transaction must not keep an account from the others.
         "idle_in_transaction_session_timeout": _milliseconds(limits.statement_seconds),
     }

@@ -60,15 +60,3 @@ def first_named(entries: Iterable[Entry]) -> dict[tuple[str, str], Entry]:
             if named is not None and (kind, named) not in found and (kind, named) not in described:
                 found[kind, named] = entry
     return found
-
-
-def stub(kind: str, named: str, entry: Entry) -> Record:
-    """The stub for an id that `entry` is the first to name."""
-    return Record(
-        kind=RecordKind(kind),
-        id=named,
-        sequence=entry.sequence,
-        first_sequence=entry.sequence,
-        stub=True,
-        recorded_at=entry.recorded_at,
-    )
