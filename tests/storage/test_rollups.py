@@ -283,6 +283,24 @@ async def test_what_is_made_anew_knows_what_was_taken_back_later(
     assert (answer.total.first_use, answer.way.looked_up) == (datetime(2026, 3, 10, 9, tzinfo=UTC), 0)
 
 
+async def test_what_is_used_after_everything_was_taken_back_is_certain_when_it_is_made_anew(
+    store: Store, account: Account, refs: list[str], rules: Rules, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    admin = caller(account, Permission.ADMIN)
+    for ref in refs:
+        await retract(store, admin, ref, rules=rules, reason="never happened")
+    again = datetime(2026, 3, 10, 12, tzinfo=UTC)
+    item = usage(occurred_at=again, customer_id="c0", product_id="maps", feature_code="tiles", license_id="l1", quantity="1")
+    await record(store, admin, [item], rules=rules)
+    await store.transact(account.id, lambda tx: tx.total_anew())
+    assert await store.false_total(account.id) is None
+    for filters in (Filters(MARCH), Filters(customer_id=("c0",)), Filters(license_id=("l1",))):
+        answer = await both(store, Groups(await at_head(store, account), filters), monkeypatch)
+        assert (answer.total.events, answer.total.first_use, answer.total.last_use) == (1, again, again)
+        assert answer.way is not None
+        assert answer.way.looked_up == 0
+
+
 async def test_questions_are_exact_while_others_record(
     store: Store, account: Account, rules: Rules, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

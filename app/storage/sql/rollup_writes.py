@@ -6,7 +6,7 @@ from a whole ledger. Entries are read once, as the rows of `fresh`, which is all
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -15,7 +15,7 @@ from sqlalchemy import text
 from app.domain.entry import Entry
 from app.domain.instant import EPOCH, to_micros
 from app.storage.sql.dialect import Dialect, Statement, compile_statement
-from app.storage.sql.rollups import EXTREMES, LINKED, NOTHING, ROLLUPS, Rollup, value_columns
+from app.storage.sql.rollups import COUNTS, EXTREMES, LINKED, NOTHING, ROLLUPS, Rollup, value_columns
 
 WINDOW = 50_000
 """Entries that are added at once where a rollup is made anew."""
@@ -43,18 +43,20 @@ class RollupWrites:
         return [
             self._compiled(f"CREATE TEMPORARY TABLE IF NOT EXISTS fresh ({columns})"),
             self._compiled("DELETE FROM fresh"),
-            self._compiled(f"INSERT INTO fresh {self.fresh()}"),
+            # In order: what takes an entry back comes after it.
+            self._compiled(f"INSERT INTO fresh {self.fresh()} ORDER BY entries.sequence"),
         ]
 
     @cached_property
     def add(self) -> list[Statement]:
-        """Adds the fresh entries that were staged to everything kept here."""
-        return [self._compiled(each) for each in self._all()]
+        """Adds the fresh entries that were staged to everything kept here, one after the other: to sort and group them first
+        takes longer than to change a row once more."""
+        return [self._compiled(each) for each in self._all(self.single)]
 
     @cached_property
     def add_all(self) -> Statement:
         """Both in one statement, for an engine that is far away."""
-        *others, last = self._all()
+        *others, last = self._all(self.totalled)
         parts = ", ".join(f"part_{at} AS ({sql})" for at, sql in enumerate(others))
         return self._compiled(f"WITH fresh AS MATERIALIZED ({self.fresh()}), {parts} {last}")
 
@@ -82,19 +84,12 @@ class RollupWrites:
 
     def totalled(self, rollup: Rollup) -> str:
         """The SQL that makes a rollup's rows from those of `fresh`, its columns in order."""
-        keys = ["month" if name == "day" and rollup.months else name for name in rollup.whole_key]
-        micros = self._dialect.micros
-        values = ["COUNT(*)", "SUM(sign)"]
-        values += [
-            f"{each}({column})"
-            for name in ("quantities", "charges")
-            for each, column in (("SUM", f"sign * {name}"), ("SUM", name))
-        ]
-        values += [f"2 * {micros('MIN(used)')}", f"2 * {micros('MAX(used)')} + 1"]
-        values += [f"SUM({name})" for names in self._decimals.values() for name in names]
-        columns = zip((*keys, *values), (*rollup.whole_key, *self.values), strict=True)
-        told = ", ".join(f"{value} AS {name}" for value, name in columns)
-        return f"SELECT {told} FROM fresh WHERE 1 = 1 GROUP BY {', '.join(keys)}"
+        sums = [f"SUM({each})" for each in self._counted]
+        return f"{self._told(rollup, sums, 'MIN(used)', 'MAX(used)')} GROUP BY {', '.join(_keys(rollup))}"
+
+    def single(self, rollup: Rollup) -> str:
+        """The SQL that makes a row of each of `fresh`."""
+        return self._told(rollup, self._counted, "used", "used")
 
     def taken(self, entry: Entry) -> dict[str, Any]:
         """The parameters of `take` for a reversal: it has the dimensions and the instant of the entry that it takes back."""
@@ -120,15 +115,28 @@ class RollupWrites:
             **{name: f"COALESCE(entries.{name}, 0)" for names in self._decimals.values() for name in names},
         }
 
-    def _all(self) -> list[str]:
-        return [*map(self._adding, ROLLUPS), *map(linking, LINKED)]
+    @property
+    def _counted(self) -> list[str]:
+        """What an entry adds to a row: to its counts, then to its decimals."""
+        counts = ["1", "sign", *(each for name in ("quantities", "charges") for each in (f"sign * {name}", name))]
+        return [*counts, *(name for names in self._decimals.values() for name in names)]
 
-    def _adding(self, rollup: Rollup) -> str:
+    def _told(self, rollup: Rollup, counted: Sequence[str], first: str, last: str) -> str:
+        micros = self._dialect.micros
+        uses = (f"2 * {micros(first)}", f"2 * {micros(last)} + 1")
+        values = (*_keys(rollup), *counted[: len(COUNTS)], *uses, *counted[len(COUNTS) :])
+        told = ", ".join(f"{value} AS {name}" for value, name in zip(values, (*rollup.whole_key, *self.values), strict=True))
+        return f"SELECT {told} FROM fresh WHERE 1 = 1"
+
+    def _all(self, rows: Callable[[Rollup], str]) -> list[str]:
+        return [*(self._adding(each, rows(each)) for each in ROLLUPS), *map(linking, LINKED)]
+
+    def _adding(self, rollup: Rollup, rows: str) -> str:
         columns = (*rollup.whole_key, *self.values)
         changes = [f"{name} = {rollup.name}.{name} + excluded.{name}" for name in self.values if name not in EXTREMES]
         changes += [self._farther(rollup, name) for name in EXTREMES]
         return (
-            f"INSERT INTO {rollup.name} ({', '.join(columns)}) {self.totalled(rollup)}"
+            f"INSERT INTO {rollup.name} ({', '.join(columns)}) {rows}"
             f" ON CONFLICT ({', '.join(rollup.whole_key)}) DO UPDATE SET {', '.join(changes)}"
         )
 
@@ -148,6 +156,11 @@ def windows(account_id: int, head: int) -> Iterator[dict[str, Any]]:
         yield {"account_id": account_id, "above": above, "upto": min(above + WINDOW, head), "reversed_upto": head}
 
 
+def _keys(rollup: Rollup) -> list[str]:
+    """What of `fresh` a rollup's key is."""
+    return ["month" if name == "day" and rollup.months else name for name in rollup.whole_key]
+
+
 def linking(name: str) -> str:
     """The SQL that notes which customers are named together with a license, an order or a subscription."""
     return (
@@ -158,7 +171,7 @@ def linking(name: str) -> str:
 
 
 def _taking(rollup: Rollup) -> str:
-    own = " AND ".join(f"{name} = :{'month' if name == 'day' and rollup.months else name}" for name in rollup.whole_key)
+    own = " AND ".join(f"{name} = :{value}" for name, value in zip(rollup.whole_key, _keys(rollup), strict=True))
     return (
         f"UPDATE {rollup.name} SET first_use = CASE WHEN first_use = :first_use THEN first_use + 1 ELSE first_use END,"
         " last_use = CASE WHEN last_use = :last_use THEN last_use - 1 ELSE last_use END"
