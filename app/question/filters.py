@@ -84,11 +84,10 @@ class Filters:
 
     def terms(self) -> Iterator[tuple[str, tuple[str | int, ...]]]:
         """The (column, allowed values) pairs that are asked for; values repeated by the caller appear once."""
-        for each in fields(self):
-            if each.name not in OTHER_THAN_COLUMNS:
-                values = getattr(self, each.name)
-                if values is not None:
-                    yield each.name, tuple(dict.fromkeys(values))
+        for name in _COLUMNS:
+            values = getattr(self, name)
+            if values is not None:
+                yield name, tuple(dict.fromkeys(values))
 
     def accept(self, entry: Entry) -> bool:
         """Whether the entry is asked for: the definition that every engine's own filtering is tested against."""
@@ -115,3 +114,6 @@ class Filters:
         return replace(
             self, period=self.period.common(part.period), absent=self.absent + absent, data=self.data + data, **columns
         )
+
+
+_COLUMNS = tuple(each.name for each in fields(Filters) if each.name not in OTHER_THAN_COLUMNS)

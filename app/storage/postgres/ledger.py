@@ -94,13 +94,15 @@ class PostgresLedger:
 
     async def rows(self, question: Rows) -> list[Entry]:
         limit = EVERYTHING if question.limit is None else question.limit
+        if limit <= 0:
+            return []
         values = self._values(question)
         found: list[Entry] = []
         for read, window in self._steps(question, await self._windows(question)):
-            if len(found) >= limit:
-                break
             asked = values | window.values() | {"limit": limit - len(found)}
             found += await self._entries(read, asked, steady=read.steady)
+            if len(found) >= limit:
+                break  # before the next step is thought of
         return found
 
     async def stream(self, question: Rows) -> AsyncIterator[list[Entry]]:
