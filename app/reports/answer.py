@@ -42,5 +42,5 @@ async def open_ledger(
     if named is not None and (await tree_of(ledger, account_id, as_of)).root() != named.root:
         raise InvalidQuery("asOf", f"is no checkpoint of this ledger, which has another root at sequence {as_of}")
     scope = Scope(account_id, as_of)
-    newest = await ledger.rows(Rows(scope, limit=1))
+    newest = await ledger.rows(Rows(scope, limit=1, fields=frozenset(("recorded_at",))))
     return Opened(scope, newest[0].recorded_at if newest else None, frozen=True)
