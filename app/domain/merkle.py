@@ -90,6 +90,25 @@ async def read(size: int, nodes: Callable[[Span], Awaitable[Sequence[bytes]]], i
     return Nodes(size, known)
 
 
+async def root(size: int, nodes: Callable[[Span], Awaitable[Sequence[bytes]]]) -> bytes:
+    """The tree hash of the first `size` leaves, which costs less than to know the nodes that it is made of.
+
+    Raises ValueError where some of those are missing.
+    """
+    found: bytes | None = None
+    for level, first, end in spans(size):
+        row = await nodes((level, first, end))
+        if len(row) != end - first:
+            raise ValueError(f"of the nodes {first} to {end} of level {level} there are {len(row)}")
+        while row:
+            # The smallest of the perfect trees that stand side by side is the last one.
+            width = len(row) & -len(row)
+            peak = perfect(row[-width:])
+            row = row[:-width]
+            found = peak if found is None else node(peak, found)
+    return EMPTY if found is None else found
+
+
 class Growing:
     """A tree that grows leaf by leaf in memory of a few nodes, and gives its root at every size."""
 

@@ -23,7 +23,7 @@ from app.question.rows import Rows
 from app.question.scope import Checkpoint, Scope
 from app.reports.answer import AsOf, open_ledger
 from app.reports.report import Page, PageRequest
-from app.reports.tree import tree_of
+from app.reports.tree import root_of
 
 TYPE = "usage-gateway/checkpoint/v1"
 Document = dict[str, Any]
@@ -75,7 +75,7 @@ async def page(store: Store, principal: Principal, request: PageRequest) -> Page
 
 async def statement(store: Store, account: Account, sequence: int) -> Document:
     """What a checkpoint at that sequence states. Raises Corrupt where the tree lacks nodes."""
-    root = (await tree_of(store, account.id, sequence)).root()
+    root = await root_of(store, account.id, sequence)
     last = await store.rows(Rows(Scope(account.id, sequence), above=sequence - 1, limit=1)) if sequence else []
     return {
         "type": TYPE,

@@ -17,7 +17,7 @@ from app.ledger.chain import Verified, verify
 from app.ports import Ledger, Store
 from app.question.rows import Rows
 from app.question.scope import Scope
-from app.reports.tree import tree_of
+from app.reports.tree import root_of
 
 _PAGE = 1_000
 
@@ -76,7 +76,7 @@ async def verify_ledger(
     end = (await store.head(account.id)).sequence  # read last: what was appended meanwhile is no fault
     if len(beyond) > end - head.sequence:
         raise Corrupt(end + 1, f"stands beyond the end of the ledger at {end}")
-    root = (await tree_of(store, account.id, head.sequence)).root()
+    root = await root_of(store, account.id, head.sequence)
     if root != found.root:
         raise Corrupt(head.sequence, f"the kept nodes of the tree give the root {stated(root)}, the entries {stated(found.root)}")
     return found

@@ -11,7 +11,7 @@ from app.ports import Ledger
 from app.question.rows import Rows
 from app.question.scope import Checkpoint, Scope
 from app.reports.report import Opened
-from app.reports.tree import tree_of
+from app.reports.tree import root_of
 
 AsOf = int | datetime | Checkpoint | None
 """A sequence, an instant of recording, a checkpoint, or None for the newest committed entry."""
@@ -39,7 +39,7 @@ async def open_ledger(
         as_of = as_of.sequence
     if not 0 <= as_of <= head.sequence:
         raise InvalidQuery("asOf", f"is not in the ledger, which has the sequences 1 to {head.sequence}")
-    if named is not None and (await tree_of(ledger, account_id, as_of)).root() != named.root:
+    if named is not None and await root_of(ledger, account_id, as_of) != named.root:
         raise InvalidQuery("asOf", f"is no checkpoint of this ledger, which has another root at sequence {as_of}")
     scope = Scope(account_id, as_of)
     newest = await ledger.rows(Rows(scope, limit=1, fields=frozenset(("recorded_at",))))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -65,7 +65,7 @@ NOTHING_MORE = Wanted()
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """The answer: groups in order with a cursor each, and the totals over all of them."""
+    """The answer: groups in order, with a cursor each where they are a page, and the totals over all of them."""
 
     question: Groups
     grouped: Grouped
@@ -102,7 +102,7 @@ async def read(
 ) -> Summary:
     """The summary, with the groups of one page, or the first `limit` of all groups where no page is asked for."""
     buckets = await _buckets(ledger, opened, question)
-    bound = cursor.binding("groups", opened.scope.account_id, opened.bound_as_of, question)
+    bound = b"" if request is None else cursor.binding("groups", opened.scope.account_id, opened.bound_as_of, question)
     if question.granularity is not None and buckets is None:
         nothing = Summary(Groups(opened.scope, question.filters, question.by), Grouped([], Group(None, ()), 0, False, False), ())
         return replace(nothing, grouped=replace(nothing.grouped, total=await whole(ledger, nothing, wanted.total)))
@@ -123,7 +123,7 @@ async def read(
         comparison=_comparison(question, buckets),
     )
     grouped = await ledger.groups(asked)
-    summary = Summary(asked, grouped, tuple(_cursor(bound, place(each, asked)) for each in grouped.groups))
+    summary = Summary(asked, grouped, () if request is None else _cursors(bound, asked, grouped.groups))
     if wanted.total:
         grouped.total = await whole(ledger, summary, wanted.total)
     if wanted.other and grouped.other is not None:
@@ -210,14 +210,18 @@ def _before(period: Period, buckets: Buckets | None) -> Period:
     return Period(start - (end - start), start)
 
 
-def _cursor(bound: bytes, at: Place) -> str:
+def _cursors(bound: bytes, asked: Groups, groups: Iterable[Group]) -> tuple[str, ...]:
+    return tuple(cursor.encode_all(bound, [_said(place(each, asked)) for each in groups]))
+
+
+def _said(at: Place) -> list[Any]:
     value: Any = at.value
     if isinstance(value, datetime):
         value = to_micros(value)
     elif isinstance(value, Decimal):
         value = plain(value)
     bucket = None if at.bucket is None else to_micros(at.bucket)
-    return cursor.encode(bound, [value, bucket, *at.dimensions])
+    return [value, bucket, *at.dimensions]
 
 
 def _place(text: str | None, bound: bytes, question: SummaryQuestion, name: str) -> Place | None:

@@ -21,7 +21,7 @@ from app.reports.parameters import Parameters, subject
 from app.reports.report import Column, Opened, Report, Section, column, columns_of
 from app.reports.subjects import find, record_row, record_section
 from app.reports.totals import TOTAL, group_rows, tables, total_rows
-from app.reports.tree import tree_of
+from app.reports.tree import root_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +109,7 @@ async def answer(ledger: Ledger, opened: Opened, parameters: Parameters) -> Asyn
                 as_of=scope.as_of,
                 recorded_at=newest[0].recorded_at if newest else None,
                 chain=newest[0].chain.hex() if newest else None,
-                root=(await tree_of(ledger, scope.account_id, scope.as_of)).root().hex(),
+                root=(await root_of(ledger, scope.account_id, scope.as_of)).hex(),
             )
         ],
     )

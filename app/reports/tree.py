@@ -19,3 +19,11 @@ async def tree_of(ledger: Ledger, account_id: int, size: int, indexes: Iterable[
         return await merkle.read(size, partial(ledger.nodes, account_id), indexes)
     except ValueError as error:
         raise Corrupt(size, f"the tree up to there cannot be read: {error}") from None
+
+
+async def root_of(ledger: Ledger, account_id: int, size: int) -> bytes:
+    """The tree hash of the account's first `size` entries. Raises Corrupt where something of it is missing."""
+    try:
+        return await merkle.root(size, partial(ledger.nodes, account_id))
+    except ValueError as error:
+        raise Corrupt(size, f"the tree up to there cannot be read: {error}") from None

@@ -113,6 +113,38 @@ async def test_a_page_that_holds_the_event_loop_for_too_long_is_left_to_a_thread
     assert asked == ["a thread"]
 
 
+async def test_a_question_that_took_too_long_is_left_to_a_thread_until_it_is_short_again(
+    sqlite: SqliteStore, acme: Account, operator: Principal, rules: Rules, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await record(sqlite, operator, [usage() for _ in range(400)], rules=rules)
+    question = Groups(Scope(acme.id, 400), Filters(status_code=(200,)))
+    tried: list[str] = []
+    here, fetch = sqlite._readers._read, sqlite._readers.fetch
+
+    def noted_here(*given: Any) -> Any:
+        tried.append("here")
+        return here(*given)
+
+    async def noted_fetch(*given: Any) -> Any:
+        tried.append("a thread")
+        return await fetch(*given)
+
+    monkeypatch.setattr(sqlite._readers, "_read", noted_here)
+    monkeypatch.setattr(sqlite._readers, "fetch", noted_fetch)
+    # Everything is short at first, then nothing, then everything again.
+    for seconds, expected in (
+        (7_200, ["here"]),
+        (0, ["here", "a thread"]),
+        (0, ["a thread"]),
+        (7_200, ["a thread"]),
+        (7_200, ["here"]),
+    ):
+        monkeypatch.setattr("app.storage.sqlite.readers.BRIEF_SECONDS", seconds)
+        tried.clear()
+        assert (await sqlite.groups(question)).total.events == 0
+        assert tried == expected
+
+
 async def test_buckets_of_more_runs_than_one_statement_takes_are_counted_once(
     sqlite: SqliteStore, acme: Account, operator: Principal, rules: Rules, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -55,8 +55,13 @@ def known(kept: dict[tuple[int, int], bytes], size: int, *indexes: int) -> Nodes
 async def test_every_root_and_proof_of_every_size_is_the_standards() -> None:
     leaves = leaves_of(150)
     kept = await grown(leaves, random.Random(7))
+
+    async def nodes(span: Span) -> list[bytes]:
+        return [kept[span[0], at] for at in range(span[1], span[2])]
+
     for size in range(151):
         root = stated(leaves[:size])
+        assert await merkle.root(size, nodes) == root
         assert known(kept, size).root() == root
         for index in {0, size // 3, size - 1} if size else ():
             tree = known(kept, size, index)
@@ -76,6 +81,8 @@ async def test_growing_over_a_gap_is_refused() -> None:
 
     with pytest.raises(ValueError, match="of the nodes 0 to 1 of level 0 there are 0"):
         await grow(1, leaves_of(2_000), nodes)
+    with pytest.raises(ValueError, match="of the nodes 0 to 1 of level 0 there are 0"):
+        await merkle.root(1, nodes)
 
 
 def implied(leaf: bytes, index: int, size: int, path: list[bytes]) -> bytes:

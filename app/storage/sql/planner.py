@@ -23,7 +23,8 @@ MOST_CUT = 64
 _DAY = timedelta(days=1)
 _MONTHS = (Granularity.MONTH, Granularity.QUARTER, Granularity.YEAR)
 _DIMENSIONS = frozenset(each.value for each in Dimension)
-_FOREVER = Filters()
+_BESIDE = {each.name: each.default for each in fields(Filters) if each.name not in {"period", *_DIMENSIONS}}
+"""Filters that no rollup knows, and what each is where it asks nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +150,8 @@ def plan(question: Groups) -> Plan:
     if period.end is not None and end is not None and day_start(end) < period.end:
         edges.append(Period(day_start(end), period.end))
     reason = f"the smallest that has {', '.join(sorted(by | named)) or 'everything'}"
-    found_plan = Plan(reason, rollup, link, first, end, cut=cut, edges=tuple(edges))
-    return found_plan if rollup.by_customer else _with_months(found_plan, by | named, question)
+    days = Plan(reason, rollup, link, first, end, cut=cut, edges=tuple(edges))
+    return days if rollup.by_customer else _with_months(days, by | named, question)
 
 
 def _with_months(days: Plan, needed: set[str], question: Groups) -> Plan:
@@ -179,14 +180,7 @@ def month_from(day: int) -> int:
 
 def _strange(filters: Filters) -> set[str]:
     """Filters beside the dimensions and the period, whichever there are."""
-    known = {"period", *_DIMENSIONS}
-    return {
-        each.name for each in fields(filters) if each.name not in known and getattr(filters, each.name) != _default(each.name)
-    }
-
-
-def _default(name: str) -> object:
-    return getattr(_FOREVER, name)
+    return {name for name, default in _BESIDE.items() if getattr(filters, name) != default}
 
 
 def _fitting(needed: set[str], named: set[str]) -> Iterator[tuple[Rollup, str | None]]:

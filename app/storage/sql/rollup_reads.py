@@ -107,8 +107,8 @@ class RollupReads:
     def days(self, question: Groups, plan: Plan, customers: Sequence[str]) -> tuple[Statement, dict[str, Any]]:
         """The statement for the first and the last day that a rollup has of a question about all times, and how many entries."""
         assert plan.rollup is not None
-        shape, values = self._shape(question, replace(plan, months=None), customers, (), None)
-        return self._spans(shape), values
+        shape, values = self._shape(question, plan, customers, (), None)
+        return self._spans(shape, plan.rollup.name), values
 
     def parts(
         self, question: Groups, plan: Plan, customers: Sequence[str], apart: Sequence[int]
@@ -257,12 +257,15 @@ class RollupReads:
         )
         return compile_statement(found, self._dialect)
 
-    def _spanning(self, shape: RollupShape) -> Statement:
+    def _spanning(self, shape: RollupShape, days: str) -> Statement:
+        """Two walks through the days, each of which ends with the first row that fits, and a sum over the months."""
         [source] = shape.sources
+        by_day = self._dialect.rollups[days].c.day
+        within = list(self._conditions(shape, Source(days, None, None)))
+        first, last = (select(end(by_day)).where(*within).correlate(None).scalar_subquery() for end in (func.min, func.max))
         own = self._dialect.rollups[source.rollup].c
         entries = cast(func.coalesce(func.sum(own.entries), literal_column("0")), BigInteger)
-        found = select(func.min(own.day), func.max(own.day), entries).where(*self._conditions(shape, source))
-        return compile_statement(found, self._dialect)
+        return compile_statement(select(first, last, entries).where(*self._conditions(shape, source)), self._dialect)
 
     def _conditions(self, shape: RollupShape, source: Source) -> Iterator[ColumnElement[bool]]:
         own = self._dialect.rollups[source.rollup].c

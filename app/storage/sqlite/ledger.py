@@ -70,7 +70,7 @@ class SqliteLedger:
 
     async def nodes(self, account_id: int, span: Span) -> list[bytes]:
         statement, values = nodes_asked(self._writes, account_id, span)
-        return [bytes(row[0]) for row in await self._readers.fetch(statement, values)]
+        return [bytes(row[0]) for row in await self._readers.brief(statement, values)]
 
     async def sequence_at(self, account_id: int, moment: datetime) -> int:
         values = {"account_id": account_id, "moment": self._dialect.bound(moment)}
@@ -147,13 +147,13 @@ class SqliteLedger:
             return known
         question = Rows(scope, filters, frozenset((EntryKind.USAGE,)))
         values = self._values(question) | {"above": 0, "upto": scope.as_of}
-        rows = await self._readers.fetch(self._reads.extent(shape_of(filters, question.kinds)), values)
+        rows = await self._readers.brief(self._reads.extent(shape_of(filters, question.kinds)), values)
         first, last = rows[0]
         return None if first is None else (self._dialect.moment(first), self._dialect.moment(last))
 
     async def fewer(self, scope: Scope, filters: Filters, than: int) -> bool:
         values = self._values(Rows(scope, filters)) | {"above": 0, "upto": scope.as_of, "limit": than}
-        rows = await self._readers.fetch(self._reads.several(shape_of(filters, None)), values)
+        rows = await self._readers.brief(self._reads.several(shape_of(filters, None)), values)
         return int(rows[0][0]) < than
 
     async def groups(self, question: Groups) -> Grouped:
@@ -168,10 +168,10 @@ class SqliteLedger:
         return grouped
 
     async def ask(self, statement: Statement, values: dict[str, Any]) -> list[Any]:
-        return await self._readers.fetch(statement, values)
+        return await self._readers.brief(statement, values)
 
     async def ask_entries(self, statement: Statement, values: dict[str, Any], as_of: int, period: Period) -> list[Any]:
-        return await self._readers.fetch(statement, values)
+        return await self._readers.brief(statement, values)
 
     async def counted(self, question: Groups, lead: str | None = None) -> list[Any]:
         return await self._counted(self._cells.parts(question, lead))
@@ -187,7 +187,7 @@ class SqliteLedger:
     async def records(self, question: Records) -> list[Record]:
         if question.ids == ():
             return []
-        rows = await self._readers.fetch(self._records.records(record_shape(question)), record_arguments(question))
+        rows = await self._readers.brief(self._records.records(record_shape(question)), record_arguments(question))
         return [self._mapping.record(row) for row in rows]
 
     async def _found(self, question: Groups) -> tuple[Found, Way]:
@@ -204,7 +204,7 @@ class SqliteLedger:
     async def _counted(self, parts: Iterable[tuple[Statement, dict[str, Any]]]) -> list[Any]:
         rows: list[Any] = []
         for statement, values in parts:
-            rows += await self._readers.fetch(statement, values)
+            rows += await self._readers.brief(statement, values)
         return rows
 
     async def _entries(self, read: EntryRead, values: dict[str, Any]) -> list[Entry]:

@@ -17,6 +17,10 @@ from app.storage.sqlite.connection import connect_reader
 
 GLANCE_SECONDS = 0.002
 """How long the event loop may be held by an answer that is read right here."""
+BRIEF_SECONDS = 0.001
+"""The same for one that may be short, and often is."""
+_MOST_LONG = 1_000
+"""Statements that are remembered to take longer."""
 _LOOKED = 1_000
 """Steps of SQLite's machine, some tens of microseconds, after which it is looked how long an answer takes."""
 
@@ -32,6 +36,8 @@ class Readers:
         self._here: sqlite3.Connection | None = None
         self._until = 0.0
         """When what is read right here is given up."""
+        self._long: set[str] = set()
+        """Statements of which the last answer took longer than one that is read right here may."""
         self._closed = False
 
     async def fetch(self, statement: Statement, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
@@ -59,6 +65,30 @@ class Readers:
         Asking a thread takes longer than a row; and of a page, which lets go of the interpreter at each row, several readers at
         once hand it to and fro. What takes longer than it should, and what finds the file busy, is left to a thread after all.
         """
+        rows = self._read(statement, values, GLANCE_SECONDS)
+        return await self.fetch(statement, values) if rows is None else rows
+
+    async def brief(self, statement: Statement, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        """The same for an answer that is short where little is asked about: tried right here, unless the last one to the same
+        statement was not. A report asks a dozen such questions one after another, and a thread for each took as long; everyone
+        else has a turn between two of them."""
+        await asyncio.sleep(0)
+        if statement.sql in self._long:
+            began = time.perf_counter()
+            rows = await self.fetch(statement, values)
+            if time.perf_counter() - began < BRIEF_SECONDS / 2:
+                self._long.discard(statement.sql)
+            return rows
+        here = self._read(statement, values, BRIEF_SECONDS)
+        if here is None:
+            if len(self._long) >= _MOST_LONG:
+                self._long.clear()
+            self._long.add(statement.sql)
+            return await self.fetch(statement, values)
+        return here
+
+    def _read(self, statement: Statement, values: Mapping[str, Any], seconds: float) -> list[tuple[Any, ...]] | None:
+        """All rows of the answer, read in that time on this thread; None if they are not."""
         if self._closed:
             raise Unavailable("the store is closed")
         try:
@@ -66,10 +96,10 @@ class Readers:
                 self._here = connect_reader(self._path)
                 self._here.execute("PRAGMA busy_timeout = 0")
                 self._here.set_progress_handler(self._too_long, _LOOKED)
-            self._until = time.perf_counter() + GLANCE_SECONDS
+            self._until = time.perf_counter() + seconds
             return self._here.execute(statement.sql, statement.bind(values)).fetchall()
         except sqlite3.OperationalError:
-            return await self.fetch(statement, values)
+            return None
 
     def _too_long(self) -> bool:
         return time.perf_counter() > self._until
