@@ -17,7 +17,7 @@ from app.domain.account import Account
 from app.domain.errors import InvalidEvent
 from app.domain.export import Mark
 from app.exports.digest import SUBTREE_ROWS, Tree, stated
-from app.exports.document import Document, Writer, expanded_column
+from app.exports.document import EXPANDED, Document, Writer, expanded_column
 from app.exports.expansion import keys_of
 from app.exports.order import Order, Parts
 from app.exports.rows import canonical, values_of
@@ -25,6 +25,10 @@ from app.ports import Ledger
 from app.reports.report import Opened, Section
 
 _Part = tuple[Section, Sequence[Any]]
+
+
+_FOR_KEYS = frozenset({"sequence", EXPANDED})
+"""What is read of rows to find the keys of their additional data."""
 
 
 class TooManyRows(Exception):
@@ -125,7 +129,7 @@ class Encoding:
         document = self._wanted.document(self._opened)
         if self._wanted.format.expands and any(expanded_column(section) for section in self._wanted.report.sections):
             if self._mark is None:
-                async with aclosing(self._parts()) as parts:
+                async with aclosing(self._parts(told=_FOR_KEYS)) as parts:
                     self._keys = await keys_of(parts)
             document = replace(document, keys=self._keys)
         if self._wanted.format.named:
@@ -195,10 +199,10 @@ class Encoding:
                         continue
                 yield section, batch
 
-    async def _parts(self, beyond: int | None = None) -> AsyncGenerator[_Part, None]:
+    async def _parts(self, beyond: int | None = None, told: frozenset[str] | None = None) -> AsyncGenerator[_Part, None]:
         """The report's rows, as long as there are no more than may be."""
         count = 0
-        answer = self._wanted.parts(self._ledger, self._opened, beyond)
+        answer = self._wanted.parts(self._ledger, self._opened, beyond, told)
         async with aclosing(cast(AsyncGenerator[Any, None], answer)) as parts:
             async for section, batch in cast(Parts, parts):
                 count += len(batch)

@@ -32,9 +32,10 @@ class Order:
     parameters: Parameters
     layout: Layout = Layout()
 
-    def parts(self, ledger: Ledger, opened: Opened, beyond: int | None = None) -> Parts:
-        """The report's rows: whole, since an export has no page; `beyond` a sequence, where it is gone on with."""
-        return self.report.answer(ledger, opened, replace(self.parameters, beyond=beyond))
+    def parts(self, ledger: Ledger, opened: Opened, beyond: int | None = None, told: frozenset[str] | None = None) -> Parts:
+        """The report's rows: whole, since an export has no page; `beyond` a sequence, where it is gone on with. With `told`
+        these attributes of rows are enough."""
+        return self.report.answer(ledger, opened, replace(self.parameters, beyond=beyond, told=told))
 
     async def count(self, ledger: Ledger, opened: Opened) -> int | None:
         """How many rows there will be; None where that is not known before they are drawn."""

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from operator import attrgetter, itemgetter
+from functools import cache
+from operator import itemgetter
 from typing import Any
 
 import orjson
@@ -19,33 +20,34 @@ from app.domain.canonical import canonical_bytes
 from app.domain.decimal import plain
 from app.domain.instant import format_instant
 from app.exports.document import Values
-from app.reports.report import Column, Section, row_values
+from app.reports.report import Column, Section, teller
 
-_ENCODERS: dict[type, Callable[[Any], Any] | None] = {
+_TURNED: dict[type, str | None] = {
     str: None,
     int: None,
     bool: None,
-    Decimal: plain,
-    datetime: format_instant,
-    list: list,
+    Decimal: "plain(value)",
+    datetime: "format_instant(value)",
+    list: "list(value)",
 }
+_NAMES = {"plain": plain, "format_instant": format_instant, "loads": orjson.loads}
 
 
 def values_of(section: Section, batch: Sequence[Any]) -> list[Values]:
     """The values of each row, in column order."""
-    if len(section.columns) < 2:  # what reads and picks several at once gives no tuple for one
-        return [row_values(section, row) for row in batch]
-    names = [each.name for each in section.columns]
-    read = attrgetter(*(each.attribute for each in section.columns))
-    encoders = [(at, each) for at, column in enumerate(section.columns) if (each := _encoder(column)) is not None]
-    found = []
-    for row in batch:
-        values = list(read(row))
-        for at, encode in encoders:
-            if values[at] is not None:
-                values[at] = encode(values[at])
-        found.append(dict(zip(names, values, strict=True)))
-    return found
+    return list(map(_telling(section.columns), batch))
+
+
+@cache
+def _telling(columns: tuple[Column, ...]) -> Callable[[Any], Values]:
+    return teller(columns, _turned, _NAMES)
+
+
+def _turned(column: Column) -> str | None:
+    """How a present value of the column is encoded; None where it is as it is. Raises KeyError for a type that is new here."""
+    if column.json:
+        return "loads(value)"
+    return "value.value" if issubclass(column.type, StrEnum) else _TURNED[column.type]
 
 
 def canonical(section: Section, rows: Sequence[Values]) -> Iterator[bytes]:
@@ -64,16 +66,3 @@ def canonical(section: Section, rows: Sequence[Values]) -> Iterator[bytes]:
             if sorted_row[each] is not None:
                 sorted_row[each] = orjson.Fragment(canonical_bytes(sorted_row[each]))
         yield orjson.dumps({"row": sorted_row, "section": name})
-
-
-def _encoder(column: Column) -> Callable[[Any], Any] | None:
-    """How a present value of the column is encoded; None where it is as it is. Raises KeyError for a type that is new here."""
-    if column.json:
-        return orjson.loads
-    if issubclass(column.type, StrEnum):
-        return _word
-    return _ENCODERS[column.type]
-
-
-def _word(value: StrEnum) -> str:
-    return value.value

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 
-from app.domain.entry import Entry, EntryKind
+from app.domain.entry import Entry, EntryKind, fields_behind
 from app.domain.errors import InvalidQuery
 from app.ports import Ledger
 from app.question import cursor
@@ -116,6 +116,7 @@ async def answer(
         above=above,
         below=below,
         limit=parameters.limit,
+        fields=fields_behind(parameters.told or (each.attribute for each in section.columns)),
     )
     async for batch in batches(ledger, rows):
         yield section, batch

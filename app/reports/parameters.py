@@ -51,6 +51,8 @@ class Parameters:
     """What has to be counted for doors that tell more of a group than its columns."""
     beyond: int | None = None
     """Of a report that can be gone on with: only the rows after the one with this sequence, in the report's own order."""
+    told: frozenset[str] | None = None
+    """Attributes of rows that are all that is told of them, for a report that need not read the others; None for all columns."""
 
 
 def parse(given: Mapping[str, Sequence[str]], allowed: Collection[str], *, limit: int | None = None) -> Parameters:

@@ -6,7 +6,7 @@ Every door and every format reads the same columns, so a fact about a column (la
 from __future__ import annotations
 
 import types
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields, replace
 from datetime import datetime
 from decimal import Decimal
@@ -111,6 +111,26 @@ def _bare(hint: Any) -> tuple[Any, bool]:
         inner = [each for each in get_args(hint) if each is not type(None)]
         return inner[0], len(inner) < len(get_args(hint))
     return hint, False
+
+
+def teller(
+    columns: Iterable[Column], turned: Callable[[Column], str | None], names: Mapping[str, Any]
+) -> Callable[[Any], dict[str, Any]]:
+    """A function that tells a row under these columns; absent values are None.
+
+    `turned` gives for a column the Python expression over `value`, and over what has these names, for a present one; None where
+    it is told as it is. A page or a block of rows has thousands of values, each of which would be asked for its type: compiled
+    for the columns, nothing is asked. The text that is compiled holds nothing of a caller's.
+    """
+    members = []
+    for each in columns:
+        value, expression = f"row.{each.attribute}", turned(each)
+        told = value if expression is None else f"(None if (value := {value}) is None else {expression})"
+        members.append(f"{each.name!r}: {told}")
+    made = dict(names)
+    exec(compile(f"def tell(row):\n    return {{{', '.join(members)}}}", "<rows under columns>", "exec"), made)
+    tell: Callable[[Any], dict[str, Any]] = made["tell"]
+    return tell
 
 
 def row_values(section: Section, row: Any) -> dict[str, Any]:

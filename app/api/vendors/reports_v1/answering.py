@@ -14,7 +14,7 @@ from app.domain.catalogue import RecordKind
 from app.domain.decimal import plain
 from app.domain.entry import Entry
 from app.domain.instant import format_instant
-from app.reports.report import Column, Report, Section, columns_of
+from app.reports.report import Column, Report, Section, columns_of, teller
 from app.reports.totals import ALL_KEYS, ChargeRow, GroupRow, Keys, QuantityRow
 
 ONE_ROW = frozenset({*RecordKind, "cover"})
@@ -57,28 +57,18 @@ def own_columns(section: Section) -> tuple[Column, ...]:
 
 
 @cache
-def teller(columns: tuple[Column, ...]) -> Callable[[Any], dict[str, Any]]:
-    """What tells a row under these columns, as JSON values that orjson takes: absent values are null, instants RFC 3339,
-    decimals numbers with all their digits.
-
-    A page of 100 rows has thousands of values, each of which would be asked for its type: so one function is compiled for the
-    columns, whose text holds nothing but their names. There are as many as reports have sections.
-    """
-    members = ", ".join(f"{each.name!r}: {_told(each)}" for each in columns)
+def telling(columns: tuple[Column, ...]) -> Callable[[Any], dict[str, Any]]:
+    """What tells a row under these columns, as JSON values that orjson takes: instants RFC 3339, decimals numbers with all their
+    digits."""
     # orjson refuses decimals, and a float would lose digits.
-    names: dict[str, Any] = {"fragment": orjson.Fragment, "plain": plain, "format_instant": format_instant}
-    exec(compile(f"def tell(row):\n    return {{{members}}}", "<rows under columns>", "exec"), names)
-    told: Callable[[Any], dict[str, Any]] = names["tell"]
-    return told
+    names = {"fragment": orjson.Fragment, "plain": plain, "format_instant": format_instant}
+    return teller(columns, _turned, names)
 
 
-def _told(column: Column) -> str:
-    """The expression for one value of the row."""
-    turned = {Decimal: "fragment(plain(value))", datetime: _INSTANT}.get(column.type)
+def _turned(column: Column) -> str | None:
     if column.json:
-        turned = "fragment(value)"
-    value = f"row.{column.attribute}"
-    return value if turned is None else f"(None if (value := {value}) is None else {turned})"
+        return "fragment(value)"
+    return {Decimal: "fragment(plain(value))", datetime: _INSTANT}.get(column.type)
 
 
 class Folding:
@@ -105,7 +95,7 @@ class Folding:
 
     def add(self, section: Section, batch: Sequence[Any]) -> None:
         """Take in some rows of a section."""
-        rows = list(map(teller(own_columns(section)), batch))
+        rows = list(map(telling(own_columns(section)), batch))
         if section.row in PARTS:
             self._put_inside(section, batch, rows)
             return

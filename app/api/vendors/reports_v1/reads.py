@@ -16,7 +16,7 @@ from app.api.identity import caller
 from app.api.services import services_of
 from app.api.vendors.reports_v1 import models
 from app.api.vendors.reports_v1.alternate import link
-from app.api.vendors.reports_v1.answering import Folding, teller
+from app.api.vendors.reports_v1.answering import Folding, telling
 from app.api.vendors.reports_v1.asking import Asked, read
 from app.api.vendors.reports_v1.parameters import described
 from app.api.vendors.reports_v1.vocabulary import FEEDS, SUMMARIES, ReadRoute
@@ -44,7 +44,7 @@ _KINDS: dict[str, frozenset[EntryKind] | None] = {
 def _feed(report: Report, route: ReadRoute) -> _Endpoint:
     section = report.sections[0]
     told_of_entries = fields_behind(each.attribute for each in section.columns)
-    tell = teller(section.columns)
+    tell = telling(section.columns)
 
     async def endpoint(request: Request, principal: _Caller) -> Response:
         asked, opened = await _open(request, principal, route)
