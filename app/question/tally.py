@@ -6,7 +6,7 @@ how many customers a group has, and the quantities and charges that stand at cer
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -91,15 +91,6 @@ class Tally:
         """By unit: the quantities that stand at some ranks, and at the last one."""
         self.charge_ranks: dict[str | None, dict[int, Decimal]] = {}
 
-    @classmethod
-    def of(cls, group: Group) -> Tally:
-        """What a group has come to already, but for extras."""
-        made = cls()
-        made.events, made.first, made.last = group.events, group.first_use, group.last_use
-        made.quantities = {each.unit: [scaled(each.quantity), each.events] for each in group.quantities}
-        made.charges = {each.currency or None: [scaled(each.charge), each.events] for each in group.charges}
-        return made
-
     def add(self, cell: Cell) -> None:
         """Take in a cell."""
         self.events += cell.events
@@ -145,6 +136,15 @@ class Tally:
             self.first = first
         if last is not None and (self.last is None or last > self.last):
             self.last = last
+
+
+def cells_of(group: Group, key: Key) -> Iterator[Cell]:
+    """Cells of another key that add up to what a group has come to, but for extras."""
+    yield Cell(*key, None, None, group.events, 0, 0, False, False, 0, 0, group.first_use, group.last_use)
+    for unit in group.quantities:
+        yield Cell(*key, unit.unit, None, 0, unit.events, 0, True, False, scaled(unit.quantity), 0, None, None)
+    for each in group.charges:
+        yield Cell(*key, None, each.currency or None, 0, 0, each.events, False, True, 0, scaled(each.charge), None, None)
 
 
 def _ordered(sums: dict[str | None, list[int]]) -> Iterable[tuple[str | None, list[int]]]:

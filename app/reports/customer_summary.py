@@ -14,11 +14,11 @@ from app.domain.entry import Entry
 from app.domain.period import Period
 from app.ports import Ledger
 from app.question.filters import Filters, Slice
-from app.question.groups import Dimension, Group
+from app.question.groups import Dimension, Group, Groups
 from app.question.records import Records
 from app.question.rows import Rows
 from app.reports import feed
-from app.reports.grouping import Summary, SummaryQuestion, Wanted, by_one, read
+from app.reports.grouping import Summary, SummaryQuestion, Wanted, added_up, read
 from app.reports.parameters import Parameters, subject
 from app.reports.report import Opened, Report, Section, column, columns_of
 from app.reports.subjects import described, find, record_row, record_section
@@ -87,8 +87,9 @@ async def answer(ledger: Ledger, opened: Opened, parameters: Parameters) -> Asyn
     record = await find(ledger, scope, RecordKind.CUSTOMER, customer_id)
     yield CUSTOMER, [record_row(record)]
     used = await read(ledger, opened, SummaryQuestion(filters, (Dimension.LICENSE, Dimension.PRODUCT)))
-    yield LICENSES, await _licenses(ledger, opened, parameters, customer_id, by_one(used, Dimension.LICENSE))
-    by_product = by_one(used, Dimension.PRODUCT)
+    by_license = added_up(used, Groups(scope, filters, (Dimension.LICENSE,)))
+    yield LICENSES, await _licenses(ledger, opened, parameters, customer_id, by_license)
+    by_product = added_up(used, Groups(scope, filters, (Dimension.PRODUCT,)))
     if extras:  # which cannot be added up
         by_product = await read(ledger, opened, SummaryQuestion(filters, (Dimension.PRODUCT,)), wanted=Wanted.everywhere(extras))
     for told in (*total_rows(by_product), *group_rows(PRODUCTS, by_product)):

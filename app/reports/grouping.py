@@ -16,11 +16,12 @@ from app.domain.period import Buckets, Granularity, Period, buckets_before, cut,
 from app.ports import Ledger
 from app.question import cursor
 from app.question.filters import Filters, Slice
-from app.question.groups import Compare, Comparison, Group, Grouped, GroupOrder, Groups, Place, nulls_last
+from app.question.fold import fold
+from app.question.groups import Compare, Comparison, Group, Grouped, GroupOrder, Groups, Place
 from app.question.keys import GroupKey
 from app.question.measures import INSTANTS, NO_EXTRAS, Condition, Extras, Measure
 from app.question.order import place
-from app.question.tally import Tally
+from app.question.tally import cells_of
 from app.reports.report import Opened, PageRequest
 
 
@@ -131,14 +132,12 @@ async def read(
     return summary
 
 
-def by_one(summary: Summary, key: GroupKey) -> Summary:
-    """Groups by several keys, all of them and without extras, added up by one of these alone."""
-    at = summary.question.by.index(key)
-    tallies: dict[str | None, Tally] = {}
-    for group in summary.grouped.groups:
-        tallies.setdefault(group.dimensions[at], Tally()).merge(Tally.of(group))
-    groups = [tallies[value].group((None, (value,)), NO_EXTRAS) for value in sorted(tallies, key=nulls_last)]
-    return Summary(replace(summary.question, by=(key,)), replace(summary.grouped, groups=groups, group_count=len(groups)), ())
+def added_up(summary: Summary, question: Groups) -> Summary:
+    """The answer to a question for fewer keys, of groups by more of them: all of these, without buckets and extras."""
+    at = [summary.question.by.index(each) for each in question.by]
+    groups = summary.grouped.groups
+    cells = (cell for each in groups for cell in cells_of(each, (None, tuple([each.dimensions[key] for key in at]))))
+    return Summary(question, fold(cells, question), ())
 
 
 async def whole(ledger: Ledger, summary: Summary, extras: Extras) -> Group:

@@ -11,11 +11,11 @@ from app.domain.entry import Entry
 from app.domain.errors import InvalidQuery
 from app.ports import Ledger
 from app.question.filters import Filters
-from app.question.groups import Dimension
+from app.question.groups import Dimension, Groups
 from app.question.records import Records
 from app.question.rows import Rows
 from app.reports import feed
-from app.reports.grouping import SummaryQuestion, Wanted, read
+from app.reports.grouping import Summary, SummaryQuestion, Wanted, added_up, read
 from app.reports.parameters import GROUPING, Parameters, subject
 from app.reports.report import Opened, Report, Section
 from app.reports.subjects import described, find, record_row, record_section
@@ -54,10 +54,10 @@ async def answer(ledger: Ledger, opened: Opened, parameters: Parameters) -> Asyn
     if not subjects:
         raise InvalidQuery("subscription_id", "is missing, and so is order_id: which one is the report about?")
     yield SUBJECT, [record_row(each) for each in subjects]
-    yield LINKED, [record_row(each) for each in await _linked(ledger, opened, filters, subjects)]
+    used = await read(ledger, opened, SummaryQuestion(filters, tuple(dimension for dimension, _ in _LINKED)))
+    yield LINKED, [record_row(each) for each in await _linked(ledger, opened, filters, subjects, used)]
     yield DOCUMENTS, [record_row(each) for each in await _belonging(ledger, opened, RecordKind.DOCUMENT, filters)]
-    question = SummaryQuestion(filters, parameters.by, parameters.granularity, parameters.zone, parameters.order, parameters.fill)
-    summary = await read(ledger, opened, question, limit=parameters.limit, wanted=Wanted.everywhere(parameters.extras))
+    summary = await _summary(ledger, opened, parameters, used)
     for told in (*total_rows(summary), *group_rows(GROUPS, summary)):
         yield told
     end = filters.period.end
@@ -71,10 +71,20 @@ async def answer(ledger: Ledger, opened: Opened, parameters: Parameters) -> Asyn
         yield LATE, batch
 
 
-async def _linked(ledger: Ledger, opened: Opened, filters: Filters, subjects: Sequence[Record]) -> list[Record]:
+async def _summary(ledger: Ledger, opened: Opened, parameters: Parameters, used: Summary) -> Summary:
+    """The totals that are asked for: mostly it is told already of all that they are of."""
+    by, extras, limit = parameters.by, parameters.extras, parameters.limit
+    question = SummaryQuestion(parameters.filters, by, parameters.granularity, parameters.zone, parameters.order, parameters.fill)
+    groups = Groups(opened.scope, question.filters, by, order=question.order, limit=limit, extras=extras)
+    if question.granularity is None and not groups.wanted and set(by) <= set(used.question.by):
+        return added_up(used, groups)
+    return await read(ledger, opened, question, limit=limit, wanted=Wanted.everywhere(extras))
+
+
+async def _linked(ledger: Ledger, opened: Opened, filters: Filters, subjects: Sequence[Record], used: Summary) -> list[Record]:
+    """The records of what it links to, and of what it was used with."""
     own = {(each.kind, each.id) for each in subjects}
     found: list[Record] = []
-    used = await read(ledger, opened, SummaryQuestion(filters, tuple(dimension for dimension, _ in _LINKED)))
     for at, (dimension, kind) in enumerate(_LINKED):
         ids = {each.dimensions[at] for each in used.grouped.groups}
         ids |= {getattr(each, dimension.value) for each in subjects}
