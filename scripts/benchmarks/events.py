@@ -66,10 +66,11 @@ class Life:
         while made < self.events:
             count = min(size, self.events - made)
             moment = BEGINS + step * (made + count)
-            yield moment, self._batch(BEGINS + step * made, step, count)
+            yield moment, self.batch(BEGINS + step * made, step, count)
             made += count
 
-    def _batch(self, since: datetime, step: timedelta, count: int) -> list[Prepared]:
+    def batch(self, since: datetime, step: timedelta, count: int) -> list[Prepared]:
+        """So many entries from then on, one each step."""
         chance = self._chance
         batch: list[Content] = []
         customers = chance.choices(range(CUSTOMERS), cum_weights=self._customers, k=count)
@@ -148,11 +149,13 @@ def _changed(first: Content, quantity: Decimal | int, charge: Decimal | str | No
     return Content(**said)
 
 
-def new_contents(number: int, seed: int | None = None) -> list[Content]:
-    """So many new events; corrections are left out, which are recorded otherwise."""
+def new_contents(number: int, seed: int | None = None, *, within: timedelta | None = None) -> list[Content]:
+    """So many new events, over half of the days, or `within` so long after the last; corrections are left out, which are
+    recorded otherwise."""
     life = Life(Account(1, next(iter(SHARES)), BEGINS), number * 2, next(_SEEDS) if seed is None else seed)
-    found = [each.content for _, batch in life.batches(number * 2) for each in batch if each.content.correction is None]
-    return found[:number]
+    begins, lasting = (BEGINS, timedelta(days=DAYS / 2)) if within is None else (BEGINS + timedelta(days=DAYS), within)
+    found = [each.content for each in life.batch(begins, lasting / number, number * 2)]
+    return [each for each in found if each.correction is None][:number]
 
 
 def said(content: Content) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Recording: batches of 1,000 through the door against bare inserts into the same tables, and single events from many callers.
 
-Everything that is written goes into a copy of the data set that is thrown away.
+Batches are of what was used lately, as senders tell it, from one caller, who waits for each answer, and from four at once; and of
+three months in no order, as somebody tells it who brings history along. What is written goes into a copy that is thrown away.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ import shutil
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +39,10 @@ from scripts.benchmarks.pairs import Result, paired
 from scripts.benchmarks.places import LARGE, Place, serving, token
 
 BATCH = 1_000
+SENDERS = 4
 SINGLE, CALLERS = 1_024, 64
+LATELY = timedelta(hours=5)
+"""How long the account of a million entries takes to use as much as a batch tells."""
 
 
 def run(place: Place, *, seconds: float, runs: int) -> Iterator[Result]:
@@ -47,15 +52,20 @@ def run(place: Place, *, seconds: float, runs: int) -> Iterator[Result]:
         bare = Bare(copy)
         with serving(copy) as url:
             call = Call(f"{url}/api/v1/usage-events", copy.token, content_type="application/x-ndjson")
-            yield paired(
-                f"recording through the door, batches of {BATCH:,}",
-                lambda: through_door(call, batches),
-                lambda: bare.rate(batches),
-                unit="events/s",
-                against="bare inserts into entries and claims",
-                wanted=0.4,
-                runs=runs,
-            )
+            for told, senders, within in (
+                ("three months in each, one caller", 1, None),
+                (f"{LATELY.seconds // 3_600} hours in each, one caller", 1, LATELY),
+                (f"{LATELY.seconds // 3_600} hours in each, {SENDERS} callers", SENDERS, LATELY),
+            ):
+                yield paired(
+                    f"recording through the door, batches of {BATCH:,}, {told}",
+                    lambda senders=senders, within=within: through_door(call, batches, senders=senders, within=within),
+                    lambda within=within: bare.rate(batches, within),
+                    unit="events/s",
+                    against="bare inserts into entries and claims",
+                    wanted=0.4,
+                    runs=runs,
+                )
         bare.close()
     with copied(place) as copy:
         yield asyncio.run(_singles(copy, runs))
@@ -96,18 +106,17 @@ def copied(place: Place) -> Iterator[Place]:
         asyncio.run(make("DROP DATABASE IF EXISTS scratch WITH (FORCE)"))
 
 
-def through_door(call: Call, batches: int) -> float:
-    """Events a second: each batch is sent when the one before was answered. Making the bodies is not in it."""
-    bodies = ["\n".join(json.dumps(said(each)) for each in new_contents(BATCH)) for _ in range(batches)]
-    took = 0.0
-    for body in bodies:
-        sent = replace(call, body=body)
+def through_door(call: Call, batches: int, *, senders: int = 1, within: timedelta | None = None) -> float:
+    """Events a second: each sender sends a batch when its one before was answered. Making the bodies is not in it."""
+    bodies = ["\n".join(json.dumps(said(each)) for each in new_contents(BATCH, within=within)) for _ in range(batches * senders)]
+    with ThreadPoolExecutor(senders) as pool:
         began = time.perf_counter()
-        answer = one(sent)
-        took += time.perf_counter() - began
+        answers = list(pool.map(lambda body: one(replace(call, body=body)), bodies))
+        took = time.perf_counter() - began
+    for answer in answers:
         told = json.loads(answer)["data"]
         assert told["inserted"] == BATCH, told
-    return batches * BATCH / took
+    return len(bodies) * BATCH / took
 
 
 class Bare:
@@ -121,9 +130,9 @@ class Bare:
         if place.engine == "SQLite":
             self._connection = connect(Path(place.url.removeprefix("sqlite:///")))
 
-    def rate(self, batches: int) -> float:
+    def rate(self, batches: int, within: timedelta | None = None) -> float:
         """Events a second."""
-        made = [self._rows() for _ in range(batches)]
+        made = [self._rows(within) for _ in range(batches)]
         took = self._sqlite(made) if self._place.engine == "SQLite" else asyncio.run(self._postgres(made))
         return batches * BATCH / took
 
@@ -132,10 +141,10 @@ class Bare:
         if self._place.engine == "SQLite":
             self._connection.close()
 
-    def _rows(self) -> tuple[list[Any], list[Any]]:
+    def _rows(self, within: timedelta | None) -> tuple[list[Any], list[Any]]:
         from app.ledger.events import claim_key
 
-        prepared = [Prepared(each, each.digest(), claim_key(each)) for each in new_contents(BATCH)]
+        prepared = [Prepared(each, each.digest(), claim_key(each)) for each in new_contents(BATCH, within=within)]
         # In July, whose partition is there and empty.
         head = Head(self._next, datetime(2026, 7, 15, tzinfo=UTC), bytes(32))
         entries: list[Entry] = seal(1, prepared, head, datetime(2026, 7, 15, tzinfo=UTC))
