@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,3 +20,8 @@ class Way:
     """Entries after the question's sequence that were taken off again."""
     looked_up: int = 0
     """First and last uses that were looked up in the ledger."""
+
+    def and_with(self, finer: Way) -> Way:
+        """This way with that of a part of the period, of which a finer rollup told what this one does not."""
+        source = self.source if finer.source in self.source else f"{self.source} and {finer.source}"
+        return replace(self, source=source, newer=self.newer + finer.newer, looked_up=self.looked_up + finer.looked_up)

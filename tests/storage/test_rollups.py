@@ -117,9 +117,13 @@ async def test_each_question_takes_the_smallest_rollup_that_has_all_of_it(
         Groups(scope, Filters(license_id=("nobody's",))): "contract_days",
         Groups(scope, Filters(week), (product,), cut(week, Granularity.DAY)): "usage_days",
         Groups(scope, Filters(MARCH), (), cut(MARCH, Granularity.MONTH)): "product_months and usage_days",
-        Groups(scope, Filters(MARCH), (), cut(MARCH, Granularity.WEEK, "Europe/Berlin")): "usage_days",
-        Groups(scope, Filters(week), (), cut(week, Granularity.HOUR)): "ledger",
-        Groups(scope, Filters(week), (), cut(week, Granularity.DAY, "Asia/Tokyo")): "ledger",
+        Groups(scope, Filters(MARCH), (), cut(MARCH, Granularity.WEEK, "Europe/Berlin")): "usage_days and usage_hours",
+        Groups(scope, Filters(week), (), cut(week, Granularity.HOUR)): "usage_hours",
+        Groups(scope, Filters(week), (feature,), cut(week, Granularity.HOUR)): "ledger",
+        Groups(scope, Filters(week), (product,), cut(week, Granularity.DAY, "Asia/Tokyo")): "usage_hours",
+        Groups(scope, Filters(week), (product,), cut(week, Granularity.DAY, "Asia/Kolkata")): "usage_hours",
+        Groups(scope, Filters(week), (), cut(week, Granularity.HOUR, "Asia/Kolkata")): "ledger",
+        Groups(scope, Filters(week, customer_id=("c1",)), (), cut(week, Granularity.DAY, "Asia/Tokyo")): "ledger",
         Groups(scope, Filters(week), (license_,)): "ledger",
         Groups(scope, Filters(week, product_id=("maps",)), (customer,)): "ledger",
         Groups(scope, Filters(week, status_code=(200,))): "ledger",
@@ -128,15 +132,49 @@ async def test_each_question_takes_the_smallest_rollup_that_has_all_of_it(
     assert told == asked
 
 
-async def test_the_edges_of_a_period_are_told_by_the_ledger(
+@pytest.mark.parametrize(
+    ("by", "minutes", "told"),
+    [
+        ((), 0, (12, "usage_days and usage_hours", 2, 0)),
+        ((Dimension.PRODUCT,), 0, (12, "usage_days and usage_hours", 2, 0)),
+        ((Dimension.PRODUCT,), 30, (12, "usage_days and usage_hours", 2, 2)),
+        ((Dimension.FEATURE,), 0, (12, "code_days", 2, 2)),
+    ],
+)
+async def test_the_edges_of_a_period_are_told_by_hours_and_what_is_left_by_the_ledger(
+    store: Store,
+    account: Account,
+    refs: list[str],
+    rules: Rules,
+    monkeypatch: pytest.MonkeyPatch,
+    by: tuple[Dimension, ...],
+    minutes: int,
+    told: tuple[int, str, int, int],
+) -> None:
+    items = [usage(occurred_at=datetime(2026, 3, day, 12, minutes, tzinfo=UTC)) for day in (9, 11, 12)]
+    await record(store, caller(account, Permission.ADMIN), items, rules=rules)
+    period = Period(datetime(2026, 3, 9, 12, minutes, tzinfo=UTC), datetime(2026, 3, 12, 12, minutes, tzinfo=UTC))
+    answer = await both(store, Groups(await at_head(store, account), Filters(period), by), monkeypatch)
+    assert answer.way is not None
+    assert (answer.total.events, answer.way.source, answer.way.days, answer.way.parts) == told
+
+
+async def test_hours_are_told_as_of_what_was_recorded_and_taken_back_since(
     store: Store, account: Account, refs: list[str], rules: Rules, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    items = [usage(occurred_at=datetime(2026, 3, day, 12, tzinfo=UTC)) for day in (9, 11, 12)]
-    await record(store, caller(account, Permission.ADMIN), items, rules=rules)
-    period = Period(datetime(2026, 3, 9, 12, tzinfo=UTC), datetime(2026, 3, 12, 12, tzinfo=UTC))
-    answer = await both(store, Groups(await at_head(store, account), Filters(period)), monkeypatch)
-    assert answer.way is not None
-    assert (answer.total.events, answer.way.source, answer.way.days, answer.way.parts) == (12, "usage_days", 2, 2)
+    admin = caller(account, Permission.ADMIN)
+    period = Period(datetime(2026, 3, 10, 5, tzinfo=UTC), datetime(2026, 3, 11, 5, tzinfo=UTC))
+    days = cut(period, Granularity.HOUR)
+    await retract(store, admin, refs[0], rules=rules, reason="never was")
+    then = await at_head(store, account)
+    await record(store, admin, [usage(occurred_at=datetime(2026, 3, 10, 8, 30, tzinfo=UTC), product_id="maps")], rules=rules)
+    await retract(store, admin, refs[1], rules=rules, reason="never was")
+    for scope, first in ((then, 9), (await at_head(store, account), 8)):
+        for question in (Groups(scope, Filters(period), (Dimension.PRODUCT,)), Groups(scope, Filters(period), (), days)):
+            answer = await both(store, question, monkeypatch)
+            assert (source(answer), answer.total.events) == ("usage_hours", 9)
+            assert answer.total.first_use is not None
+            assert answer.total.first_use.hour == first
 
 
 async def test_a_question_behind_the_head_takes_off_what_is_newer(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Context, Decimal
 from types import MappingProxyType
 from typing import Any, cast
@@ -110,6 +110,9 @@ class PostgresDialect:
     def day(self, moment: str) -> str:
         return f"(CAST({moment} AT TIME ZONE 'UTC' AS date) - DATE '1970-01-01')"
 
+    def hour(self, moment: str) -> str:
+        return f"CAST(FLOOR(EXTRACT(EPOCH FROM {moment}) / 3600) AS integer)"
+
     def month(self, moment: str) -> str:
         return f"(CAST(date_trunc('month', {moment} AT TIME ZONE 'UTC') AS date) - DATE '1970-01-01')"
 
@@ -122,8 +125,8 @@ class PostgresDialect:
     def less(self, sums: Sequence[Decimal], numbers: Sequence[Decimal | None]) -> tuple[Decimal, ...]:
         return tuple([_SUMS.subtract(one, other or Decimal(0)) for one, other in zip(sums, numbers, strict=True)])
 
-    def day_start(self, day: ColumnElement[int]) -> ColumnElement[Any]:
-        return func.to_timestamp(day * literal_column("86400"), type_=_MOMENT)
+    def step_start(self, number: ColumnElement[int], step: timedelta) -> ColumnElement[Any]:
+        return func.to_timestamp(number * literal_column(str(step // timedelta(seconds=1))), type_=_MOMENT)
 
     def decimal_columns(self, name: str) -> tuple[str, ...]:
         return (name,)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Protocol
 
@@ -126,6 +126,10 @@ class Dialect(Protocol):
         """SQL for the UTC day of an instant: whole days since 1970-01-01, also before."""
         ...
 
+    def hour(self, moment: str) -> str:
+        """SQL for the hour of an instant: whole hours since 1970, also before."""
+        ...
+
     def month(self, moment: str) -> str:
         """SQL for the first UTC day of the month of an instant."""
         ...
@@ -142,8 +146,8 @@ class Dialect(Protocol):
         """Sums of quantities and charges, one after the other as `sums` gives them, with these two taken off."""
         ...
 
-    def day_start(self, day: ColumnElement[int]) -> ColumnElement[Any]:
-        """The first instant of a UTC day."""
+    def step_start(self, number: ColumnElement[int], step: timedelta) -> ColumnElement[Any]:
+        """The first instant of the day or the hour of that number since 1970."""
         ...
 
 

@@ -19,7 +19,7 @@ from app.question.keys import Dimension
 from app.storage.sql.rollups import LINKED, ROLLUPS, Rollup
 
 MOST_CUT = 64
-"""Days of which some bucket's edge makes two: each is asked of the ledger in a question of its own."""
+"""Days, or hours, of which some bucket's edge makes two: each is asked in a question of its own."""
 _DAY = timedelta(days=1)
 _MONTHS = (Granularity.MONTH, Granularity.QUARTER, Granularity.YEAR)
 _DIMENSIONS = frozenset(each.value for each in Dimension)
@@ -31,8 +31,9 @@ _BESIDE = {each.name: each.default for each in fields(Filters) if each.name not 
 class Plan:
     """How a question for totals is answered.
 
-    The rollup tells the days from `first` to before `end` (whole days since 1970, None is open) but for those in `cut`, the
-    ledger tells the periods in `edges`. Without a rollup the ledger tells everything.
+    The rollup tells the days from `first` to before `end` (whole days since 1970, None is open) but for those in `cut`; the
+    periods in `finer` are told by one of hours, as its own plan says, the ledger tells those in `edges`. Of a rollup of hours,
+    hours are meant wherever days are spoken of. Without a rollup the ledger tells everything.
     """
 
     reason: str
@@ -48,7 +49,37 @@ class Plan:
     first_month: int | None = None
     end_month: int | None = None
     cut: tuple[int, ...] = ()
+    finer: tuple[tuple[Period, Plan], ...] = ()
     edges: tuple[Period, ...] = ()
+
+    @property
+    def left(self) -> tuple[Period, ...]:
+        """All that the ledger tells."""
+        return (*self.edges, *(edge for _, each in self.finer for edge in each.edges))
+
+    def number(self, moment: datetime) -> int:
+        """The day that holds the instant."""
+        return (moment - EPOCH) // self.step
+
+    def start(self, day: int) -> datetime:
+        """Its first instant."""
+        return EPOCH + day * self.step
+
+    def period(self, day: int) -> Period:
+        """All of it."""
+        return Period(self.start(day), self.start(day + 1))
+
+    @property
+    def step(self) -> timedelta:
+        """How long a day is: an hour, of a rollup of hours."""
+        assert self.rollup is not None
+        return self.rollup.step
+
+    @property
+    def word(self) -> str:
+        """What it is called."""
+        assert self.rollup is not None
+        return self.rollup.time
 
     def holds(self, day: int) -> bool:
         """Whether the rollup tells that day."""
@@ -132,26 +163,46 @@ def plan(question: Groups) -> Plan:
             return Plan(f"no rollup has {of} in one place; name a license, an order, a subscription or a customer")
         return Plan(f"no rollup has {of} together")
     rollup, link = found
+    reason = f"the smallest that has {', '.join(sorted(by | named)) or 'everything'}"
+    hours = next((each for each in ROLLUPS if each.step < _DAY and by | named <= set(each.dimensions)), None)
     if question.buckets is not None and question.buckets.granularity is Granularity.HOUR:
-        return Plan("hours are shorter than a rollup's days")
+        return Plan("hours are shorter than a rollup's days") if hours is None else _told(question, Plan(reason, hours))
+    days = _told(question, Plan(reason, rollup, link))
+    if hours is not None:
+        days = _told(question, Plan(reason, hours)) if days.rollup is None else _with_hours(days, hours, question)
+    return days if days.rollup is not rollup or rollup.by_customer else _with_months(days, by | named, question)
+
+
+def _told(question: Groups, planned: Plan) -> Plan:
+    """The plan with what its rollup tells of the question, and what it does not; one without a rollup where that is little."""
     period = _asked(question)
     if period is None:
         return Plan("no bucket is in the period")
-    first = None if period.start is None else -((EPOCH - period.start) // _DAY)
-    end = None if period.end is None else day_of(period.end)
+    first = None if period.start is None else -((EPOCH - period.start) // planned.step)
+    end = None if period.end is None else planned.number(period.end)
     if first is not None and end is not None and first >= end:
-        return Plan("the period holds no whole UTC day")
-    cut = _cut(question, first, end)
+        return Plan(f"the period holds no whole UTC {planned.word}")
+    cut = _cut(question, planned, first, end)
     if len(cut) > MOST_CUT or (first is not None and end is not None and 2 * len(cut) >= end - first):
-        return Plan("the buckets' edges make two of too many UTC days")
-    edges = [day_period(day) for day in cut]
-    if period.start is not None and first is not None and period.start < day_start(first):
-        edges.append(Period(period.start, day_start(first)))
-    if period.end is not None and end is not None and day_start(end) < period.end:
-        edges.append(Period(day_start(end), period.end))
-    reason = f"the smallest that has {', '.join(sorted(by | named)) or 'everything'}"
-    days = Plan(reason, rollup, link, first, end, cut=cut, edges=tuple(edges))
-    return days if rollup.by_customer else _with_months(days, by | named, question)
+        return Plan(f"the buckets' edges make two of too many UTC {planned.word}s")
+    edges = [planned.period(each) for each in cut]
+    if period.start is not None and first is not None and period.start < planned.start(first):
+        edges.append(Period(period.start, planned.start(first)))
+    if period.end is not None and end is not None and planned.start(end) < period.end:
+        edges.append(Period(planned.start(end), period.end))
+    return replace(planned, first=first, end=end, cut=cut, edges=tuple(edges))
+
+
+def _with_hours(days: Plan, hours: Rollup, question: Groups) -> Plan:
+    """The plan with the hours among its edges told by a rollup of these."""
+    finer, edges = [], []
+    for edge in days.edges:
+        found = _told(replace(question, filters=question.filters.within(edge)), Plan(days.reason, hours))
+        if found.rollup is None:
+            edges.append(edge)
+        else:
+            finer.append((edge, found))
+    return replace(days, finer=tuple(finer), edges=tuple(edges))
 
 
 def _with_months(days: Plan, needed: set[str], question: Groups) -> Plan:
@@ -189,7 +240,7 @@ def _fitting(needed: set[str], named: set[str]) -> Iterator[tuple[Rollup, str | 
     One that holds customers by day would be read whole for one of them: others have a customer's days in one place.
     """
     for rollup in ROLLUPS:
-        if rollup.months or not needed <= set(rollup.dimensions):
+        if rollup.months or rollup.step < _DAY or not needed <= set(rollup.dimensions):
             continue
         if not rollup.by_customer:
             if "customer_id" not in named:
@@ -210,10 +261,10 @@ def _asked(question: Groups) -> Period | None:
     return Period(start, end) if start < end else None
 
 
-def _cut(question: Groups, first: int | None, end: int | None) -> tuple[int, ...]:
+def _cut(question: Groups, planned: Plan, first: int | None, end: int | None) -> tuple[int, ...]:
     """The days among these within which one bucket ends and the next begins."""
     buckets = question.buckets
     if buckets is None or first is None or end is None:
         return ()
-    inner = buckets.edges[bisect_right(buckets.edges, day_start(first)) : bisect_left(buckets.edges, day_start(end))]
-    return tuple(dict.fromkeys(day_of(edge) for edge in inner if (edge - EPOCH) % _DAY))
+    inner = buckets.edges[bisect_right(buckets.edges, planned.start(first)) : bisect_left(buckets.edges, planned.start(end))]
+    return tuple(dict.fromkeys(planned.number(edge) for edge in inner if (edge - EPOCH) % planned.step))

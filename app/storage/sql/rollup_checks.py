@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
 from sqlalchemy import text
 
+from app.domain.instant import EPOCH
 from app.question.filters import Filters
 from app.question.scope import Scope
 from app.storage.sql.dialect import Dialect, Statement, compile_statement
@@ -41,8 +42,8 @@ class RollupChecks:
                 [[made, kept, *differing]] = await self._ledger.ask(statement, values)
                 if differing[0] is not None:
                     told = dict(zip(rollup.key, differing, strict=False))
-                    of = ", ".join(f"{name} {value or 'none'}" for name, value in told.items() if name != "day")
-                    return f"{rollup.name} differs on {day_start(told['day']).date()} ({of})"
+                    of = ", ".join(f"{name} {value or 'none'}" for name, value in told.items() if name in rollup.dimensions)
+                    return f"{rollup.name} differs on {(EPOCH + told[rollup.time] * rollup.step).date()} ({of})"
                 if made != kept:
                     period = f"{day_start(first).date()} to {day_start(end - 1).date()}"
                     return f"{rollup.name} has {kept:,} rows from {period}, the ledger gives {made:,}"
@@ -67,8 +68,9 @@ class RollupChecks:
 
     @cached_property
     def _outside(self) -> list[Statement]:
-        own = "account_id = :account_id AND (day < :first OR day >= :end)"  # days and months alike: whole months are meant
-        return [self._compiled(f"SELECT COUNT(*) FROM {each.name} WHERE {own}") for each in ROLLUPS]
+        # Of hours, days and months alike: whole months are meant.
+        own = "account_id = :account_id AND ({time} < {steps} * :first OR {time} >= {steps} * :end)"
+        return [self._compiled(f"SELECT COUNT(*) FROM {each.name} WHERE {own.format(**_counted(each))}") for each in ROLLUPS]
 
     @cached_property
     def _linked(self) -> list[Statement]:
@@ -85,12 +87,13 @@ class RollupChecks:
         differs += ["kept.first_use % 2 = 0 AND kept.first_use <> made.first_use", "kept.first_use - 1 > made.first_use"]
         differs += ["kept.last_use % 2 = 1 AND kept.last_use <> made.last_use", "kept.last_use + 1 < made.last_use"]
         keys = ", ".join(f"made.{name}" for name in rollup.key)
+        own = "{time} >= {steps} * :first AND {time} < {steps} * :end".format(**_counted(rollup))
         return (
             f"WITH fresh AS MATERIALIZED ({fresh}), made AS MATERIALIZED ({self._writes.totalled(rollup)}),"
             f" wrong AS (SELECT {keys} FROM made LEFT OUTER JOIN {rollup.name} AS kept ON {same}"
             f" WHERE kept.account_id IS NULL OR {' OR '.join(differs)} ORDER BY {keys} LIMIT 1)"
             f" SELECT counted.*, wrong.* FROM (SELECT (SELECT COUNT(*) FROM made) AS made, (SELECT COUNT(*) FROM {rollup.name}"
-            " WHERE account_id = :account_id AND day >= :first AND day < :end) AS kept) AS counted LEFT OUTER JOIN wrong ON 1 = 1"
+            f" WHERE account_id = :account_id AND {own}) AS kept) AS counted LEFT OUTER JOIN wrong ON 1 = 1"
         )
 
     def _linking(self, name: str) -> str:
@@ -104,6 +107,11 @@ class RollupChecks:
 
     def _compiled(self, sql: str) -> Statement:
         return compile_statement(text(sql), self._dialect)
+
+
+def _counted(rollup: Rollup) -> dict[str, Any]:
+    """The column that says when, and how many of its steps a day has."""
+    return {"time": rollup.time, "steps": timedelta(days=1) // rollup.step}
 
 
 def _spans(extent: tuple[datetime, datetime] | None) -> Iterator[tuple[int, int]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -29,8 +30,8 @@ from app.domain.period import Granularity
 from app.question.groups import Groups
 from app.storage.sql.conditions import listed, repeated
 from app.storage.sql.dialect import Cut, Dialect, Statement, compile_statement
-from app.storage.sql.planner import Plan, columns, day_of, end_of, start_of
-from app.storage.sql.rollups import COUNTS, EXTREMES, NOTHING
+from app.storage.sql.planner import Plan, columns, end_of, start_of
+from app.storage.sql.rollups import COUNTS, EXTREMES, NAMED, NOTHING
 from app.storage.sql.tables import contract_customers, heads
 from app.storage.sql.writes import width
 
@@ -64,6 +65,8 @@ class RollupShape:
     """Days whose first and last uses are told apart from those of the others."""
     by_bucket: bool
     bucket: Hashable
+    step: timedelta
+    """How long the time is that a row is of, or less: a day or an hour."""
     apiece: bool
     """Whether no two rows are of the same group, unit and currency, so that nothing is left to add up."""
 
@@ -188,7 +191,7 @@ class RollupReads:
         first, end = plan.first, plan.end
         if cut is not None and first is not None and end is not None:
             # A day that is not whole in this part is one that an edge cuts, and left out in any case.
-            first, end = max(first, day_of(start_of(cut.period))), min(end, day_of(end_of(cut.period)))
+            first, end = max(first, plan.number(start_of(cut.period))), min(end, plan.number(end_of(cut.period)))
             plan = plan.between(first, end)
         filters = question.filters
         values: dict[str, Any] = {"account_id": question.scope.account_id, "first": first, "end": end}
@@ -207,6 +210,7 @@ class RollupReads:
             width(len(apart)),
             cut is not None,
             None if cut is None else cut.shape,
+            plan.step,
             _is_apiece(question, plan),
         )
         return shape, values
@@ -217,7 +221,7 @@ class RollupReads:
         grouped: list[ColumnElement[Any]] = [table.c[name] for name in (*shape.by, "unit", "currency")]
         keys: list[ColumnElement[Any]] = [func.nullif(column, literal_column(f"'{NOTHING}'")) for column in grouped]
         if shape.by_bucket:
-            keys.insert(0, dialect.bucket(dialect.day_start(table.c.day), shape.bucket))
+            keys.insert(0, dialect.bucket(dialect.step_start(table.c.time, shape.step), shape.bucket))
             grouped.insert(0, literal_column("bucket"))
 
         def of(function: Any, value: ColumnElement[Any]) -> ColumnElement[Any]:
@@ -228,7 +232,7 @@ class RollupReads:
         apart: list[ColumnElement[Any]] = [null(), null()]
         uses = [of(func.min, first), of(func.max, last)]
         if shape.apart:
-            is_apart = table.c.day.in_(listed("apart", shape.apart))
+            is_apart = table.c.time.in_(listed("apart", shape.apart))
             apart = [of(func.min, case((is_apart, first))), of(func.max, case((is_apart, last)))]
             uses = [of(func.min, case((~is_apart, first))), of(func.max, case((~is_apart, last)))]
         entries, *counts = (cast(of(func.sum, table.c[name]), BigInteger) for name in ("entries", *_COUNTED))
@@ -245,8 +249,9 @@ class RollupReads:
     def _source(self, shape: RollupShape, source: Source) -> Select[Any]:
         table = self._dialect.rollups[source.rollup]
         decimals = [name for decimal in ("quantity", "charge") for name in self._dialect.decimal_columns(decimal)]
-        names = (*shape.by, "unit", "currency", "day", *COUNTS, *EXTREMES, *decimals)
-        return select(*(table.c[name] for name in names)).where(*self._conditions(shape, source))
+        names = (*shape.by, "unit", "currency", *COUNTS, *EXTREMES, *decimals)
+        time = table.c[NAMED[source.rollup].time].label("time")
+        return select(time, *(table.c[name] for name in names)).where(*self._conditions(shape, source))
 
     def _linking(self, count: int) -> Statement:
         found = select(contract_customers.c.customer_id).distinct().limit(bindparam("most", type_=Integer))
@@ -275,12 +280,13 @@ class RollupReads:
         for name, count in shape.terms:
             values = listed(name, count)
             yield own[name] == values[0] if count == 1 else own[name].in_(values)
+        time = own[NAMED[source.rollup].time]
         if source.start is not None:
-            yield own.day >= bindparam(source.start, type_=Integer)
+            yield time >= bindparam(source.start, type_=Integer)
         if source.end is not None:
-            yield own.day < bindparam(source.end, type_=Integer)
+            yield time < bindparam(source.end, type_=Integer)
         if shape.without:
-            yield self._dialect.unindexed(own.day).not_in(listed("without", shape.without))
+            yield self._dialect.unindexed(time).not_in(listed("without", shape.without))
 
 
 def _counts_at(question: Groups) -> int:
@@ -292,7 +298,8 @@ def _is_apiece(question: Groups, plan: Plan) -> bool:
     """Whether each row of the plan's rollup is one of the answer: where all that its rows are of is asked for, day by day."""
     assert plan.rollup is not None
     buckets = question.buckets
-    if buckets is None or plan.months is not None or (buckets.granularity, buckets.zone) != (Granularity.DAY, "UTC"):
+    lasting = {"day": Granularity.DAY, "hour": Granularity.HOUR}[plan.word]
+    if buckets is None or plan.months is not None or (buckets.granularity, buckets.zone) != (lasting, "UTC"):
         return False
     named = {name for name, terms in question.filters.terms() if len(terms) == 1}
     return named.union(columns(question)) >= set(plan.rollup.dimensions)

@@ -7,6 +7,7 @@ from a whole ledger. Entries are read once, as the rows of `fresh`, which is all
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
 from functools import cached_property
 from typing import Any
 
@@ -95,9 +96,10 @@ class RollupWrites:
         """The parameters of `take` for a reversal: it has the dimensions and the instant of the entry that it takes back."""
         values: dict[str, Any] = {name: getattr(entry, name) or NOTHING for name in _WORDS}
         day = (entry.occurred_at - EPOCH).days
+        times = {"day": day, "month": day - entry.occurred_at.day + 1, "hour": (entry.occurred_at - EPOCH) // timedelta(hours=1)}
         twice = 2 * to_micros(entry.occurred_at)
         uses = {"first_use": twice, "last_use": twice + 1}
-        return values | uses | {"account_id": entry.account_id, "day": day, "month": day - entry.occurred_at.day + 1}
+        return values | uses | times | {"account_id": entry.account_id}
 
     def _fresh(self) -> dict[str, str]:
         """The columns of `fresh`, and what they hold. The first column of a decimal is null where there is no number."""
@@ -107,6 +109,7 @@ class RollupWrites:
             "account_id": "entries.account_id",
             "day": dialect.day("entries.occurred_at"),
             "month": dialect.month("entries.occurred_at"),
+            "hour": dialect.hour("entries.occurred_at"),
             **{name: f"COALESCE(entries.{name}, '{NOTHING}')" for name in _WORDS},
             "sign": _SIGN,
             "quantities": f"CASE WHEN {quantity} IS NULL THEN 0 ELSE 1 END",

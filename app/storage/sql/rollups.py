@@ -1,4 +1,4 @@
-"""The rollups: narrow tables with one row for each UTC day (or month) and few dimensions, kept while entries are appended.
+"""The rollups: narrow tables with a row for each UTC day (hour, month) and few dimensions, kept while entries are appended.
 
 A row holds the signed totals of a day's usage entries that share the dimensions, the unit and the currency. All of it can be
 added, so late arrivals and corrections are entries like any other; only the first and the last use can not be taken back. They
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cache
 from types import MappingProxyType
 from typing import Any
@@ -25,6 +26,8 @@ NOTHING = ""
 COUNTS = ("entries", "events", "measured", "quantities", "charged", "charges")
 """How many entries there are, and with a quantity, and with a charge: signed ones (a reversal counts -1) before each of all."""
 EXTREMES = ("first_use", "last_use")
+TIMES = ("day", "hour")
+"""The columns of keys that are times: whole UTC days and whole hours since 1970."""
 _OPTIONS: dict[str, Any] = {**CLUSTERED, "postgresql_with": {"fillfactor": 80}}
 """Rows of the present day change all the time: room in its page lets PostgreSQL change one without touching the indexes."""
 
@@ -41,7 +44,17 @@ class Rollup:
     @property
     def dimensions(self) -> tuple[str, ...]:
         """What it can be grouped and filtered by."""
-        return tuple(each for each in self.key if each != "day")
+        return tuple(each for each in self.key if each not in TIMES)
+
+    @property
+    def time(self) -> str:
+        """The column that says when."""
+        return next(each for each in self.key if each in TIMES)
+
+    @property
+    def step(self) -> timedelta:
+        """How long the time is that the column counts."""
+        return timedelta(hours=1) if self.time == "hour" else timedelta(days=1)
 
     @property
     def by_customer(self) -> bool:
@@ -63,10 +76,12 @@ ROLLUPS = (
     Rollup("feature_days", ("customer_id", "day", "license_id", "feature_code")),
     Rollup("product_months", ("day", "product_id", "feature_code"), months=True),
     Rollup("customer_months", ("day", "customer_id"), months=True),
+    Rollup("usage_hours", ("hour", "product_id")),
 )
-"""Every rollup, those of days and those of months each with the smallest first. A license, an order or a subscription mostly
+"""Every rollup, those of days, of months and of hours each with the smallest first. A license, an order or a subscription mostly
 belongs to one customer and few products, so that naming all of them in one rollup makes few more rows than naming one."""
 
+NAMED = MappingProxyType({each.name: each for each in ROLLUPS})
 LINKED = ("license_id", "order_id", "subscription_id")
 """Dimensions whose customers are known, so that naming one finds its rows among a customer's: indexes by each of them took as
 much room as the rollups themselves."""
@@ -85,7 +100,7 @@ def value_columns(decimals: tuple[str, ...]) -> tuple[str, ...]:
 
 def _table(rollup: Rollup, metadata: MetaData, decimals: Mapping[str, Any]) -> Table:
     def column(name: str) -> Column[Any]:
-        kind: Any = Integer() if name in ("account_id", "day") else Words
+        kind: Any = Integer() if name in ("account_id", *TIMES) else Words
         return Column(name, kind, primary_key=True, autoincrement=False)
 
     return Table(

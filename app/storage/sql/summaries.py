@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from app.domain.entry import Entry, EntryKind
-from app.domain.instant import EPOCH, from_micros, to_micros
+from app.domain.instant import from_micros, to_micros
 from app.domain.period import Period
 from app.question.filters import Filters
 from app.question.groups import Groups
@@ -24,7 +24,7 @@ from app.question.scope import Scope
 from app.question.way import Way
 from app.storage.sql.conditions import OCCURRED_AT
 from app.storage.sql.dialect import Dialect, Statement
-from app.storage.sql.planner import Plan, day_of, day_period, day_start, end_of, month_from, month_of, plan, start_of
+from app.storage.sql.planner import Plan, day_period, end_of, month_from, month_of, plan, start_of
 from app.storage.sql.rollup_reads import RollupReads, Row
 from app.storage.sql.rollups import NOTHING
 from app.storage.sql.tables import INDEXED
@@ -36,14 +36,12 @@ NEAR = 2_000
 """Entries that a question may be behind the head; further back the ledger answers."""
 MOST_CUSTOMERS = 8
 """Customers that a license, an order or a subscription may have for their rows to be looked through."""
-MOST_APART = 16
-"""Days that these entries may be about."""
+MOST_APART = 64
+"""Days, or hours, that these entries may be about."""
 MOST_LOOKS = 256
 """First and last uses that may have to be looked up."""
 FEW = 500
 """Entries of a group that an index by what it is of finds sooner than a walk through a day does."""
-_DAY = 86_400_000_000
-"""Microseconds."""
 _EVERYTHING = Filters()
 TRIES = 4
 """Times that a rollup is read while others are writing, before the ledger answers."""
@@ -97,10 +95,14 @@ class Summaries:
         if planned.rollup is not None:
             try:
                 cells, way = await self.rolled(question, planned)
+                for period, finer in planned.finer:
+                    more, hourly = await self.rolled(replace(question, filters=question.filters.within(period)), finer)
+                    cells += more
+                    way = way.and_with(hourly)
             except Unfit as unfit:
                 reason = str(unfit)
             else:
-                for edge in planned.edges:
+                for edge in planned.left:
                     asked = replace(question, filters=question.filters.within(edge))
                     cells += await self._ledger.counted(asked, OCCURRED_AT)
                 _LOG.debug("totals by %s: %s", way.source, way.reason)
@@ -149,14 +151,14 @@ class Summaries:
         for _ in range(TRIES):
             head, found = await self._read(question, planned, customers, apart)
             newer = await self.newer(question, planned, customers, head)
-            days = {day_of(each.occurred_at) for each in newer}
+            days = {planned.number(each.occurred_at) for each in newer}
             if days <= set(apart):
                 break
             # A month tells nothing of one of its days.
             planned = planned.without_months(days)
             apart = tuple(sorted(days | set(apart)))
             if len(apart) > MOST_APART:
-                raise Unfit(f"the entries after the sequence are about more than {MOST_APART} days")
+                raise Unfit(f"the entries after the sequence are about more than {MOST_APART} {planned.word}s")
         else:
             raise Unfit("the ledger was written to each time that the rollup was read")
         await self._weigh(question, planned, found)
@@ -172,9 +174,10 @@ class Summaries:
                     row = self.reads.row(each, question)
                     cell = self._cell(row, *await looks.extremes(row, touched=False))
                 cells.append(cell)
-        days_told = None if planned.first is None or planned.end is None else planned.end - planned.first - len(planned.cut)
+        told = None if planned.first is None or planned.end is None else planned.end - planned.first - len(planned.cut)
+        days_told = None if told is None else told * planned.step // timedelta(days=1)
         name = rollup.name if planned.months is None else f"{planned.months.name} and {rollup.name}"
-        return cells, Way(name, planned.reason, days_told, len(planned.edges), len(newer), looks.made)
+        return cells, Way(name, planned.reason, days_told, len(planned.left), len(newer), looks.made)
 
     async def _customers(self, question: Groups, planned: Plan) -> tuple[str, ...]:
         """The customers whose rows are to be read, where others than the named ones are: those known at the sequence at least."""
@@ -203,12 +206,12 @@ class Summaries:
 
     async def _weigh(self, question: Groups, planned: Plan, rows: Iterable[Sequence[Any]]) -> None:
         """Return if the edges are worth reading: what is asked for may have fewer entries than an edge has of all."""
-        if not planned.edges or not any(name in INDEXED for name, _ in question.filters.terms()):
+        if not planned.left or not any(name in INDEXED for name, _ in question.filters.terms()):
             return
         extent = await self._ledger.extent(question.scope, _EVERYTHING)
         if extent is None:
             return
-        edges = sum((end_of(each) - start_of(each) for each in planned.edges), timedelta())
+        edges = sum((end_of(each) - start_of(each) for each in planned.left), timedelta())
         of_all = int(question.scope.as_of * (edges / max(extent[1] - extent[0], edges)))
         if of_all <= self.reads.entries(rows):
             return
@@ -229,7 +232,7 @@ class Summaries:
         return [
             each
             for each in await self._ledger.rows(asked)
-            if planned.holds(day_of(each.occurred_at))
+            if planned.holds(planned.number(each.occurred_at))
             and (not edges or edges[0] <= each.occurred_at < edges[-1])
             and (not customers or (each.customer_id or NOTHING) in customers)
         ]
@@ -287,21 +290,21 @@ class _Looks:
         """A use from a rollup: where it is not certain, nothing that stands lies beyond it, and something does in its day."""
         if twice is None or bool(twice & 1) is last:
             return None if twice is None else twice >> 1
-        instant = from_micros(twice >> 1)
-        day = day_of(instant)
-        first, end = (month_of(day), month_from(day + 1)) if self._planned.tells_month(day) else (day, day + 1)
-        beyond = Period(day_start(first), instant + timedelta.resolution) if last else Period(instant, day_start(end))
+        planned, instant = self._planned, from_micros(twice >> 1)
+        day = planned.number(instant)
+        first, end = (month_of(day), month_from(day + 1)) if planned.tells_month(day) else (day, day + 1)
+        beyond = Period(planned.start(first), instant + timedelta.resolution) if last else Period(instant, planned.start(end))
         return await self._look(row, beyond, last=last)
 
     async def _nearer(self, row: Row, known: int | None, *, last: bool) -> int | None:
         """A use among the days apart that lies beyond the one that is known of the others."""
         bucket = self._bucket(row)
         for day in sorted(self._apart, reverse=last):
-            if not bucket.contains(EPOCH + day * timedelta(days=1)):
+            if not bucket.contains(self._planned.start(day)):
                 continue
-            if known is not None and (day < known // _DAY) is last:
+            if known is not None and (day < self._planned.number(from_micros(known))) is last:
                 break
-            found = await self._look(row, day_period(day), last=last)
+            found = await self._look(row, self._planned.period(day), last=last)
             if found is not None:
                 return found
         return known

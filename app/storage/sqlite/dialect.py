@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from types import MappingProxyType
@@ -65,7 +65,7 @@ class EntryTable(Own, EntryRow, table=True):
 
 
 _ROLLUPS = rollup_tables(Own.metadata, {f"{name}_{power}": Integer() for name in ("quantity", "charge") for power in LIMBS})
-_DAY = 86_400_000_000
+_DAY, _HOUR = 86_400_000_000, 3_600_000_000
 """Microseconds."""
 
 
@@ -108,8 +108,10 @@ class SqliteDialect:
         return ()
 
     def day(self, moment: str) -> str:
-        # Division cuts toward zero.
-        return f"(({moment}) - (({moment}) % {_DAY} + {_DAY}) % {_DAY}) / {_DAY}"
+        return _steps(moment, _DAY)
+
+    def hour(self, moment: str) -> str:
+        return _steps(moment, _HOUR)
 
     def month(self, moment: str) -> str:
         return f"CAST(strftime('%s', {self.day(moment)} * 86400, 'unixepoch', 'start of month') AS INTEGER) / 86400"
@@ -124,8 +126,8 @@ class SqliteDialect:
         taken = [limb or 0 for number in numbers for limb in self.decimal_values(number)]
         return tuple([one - other for one, other in zip(sums, taken, strict=True)])
 
-    def day_start(self, day: ColumnElement[int]) -> ColumnElement[int]:
-        return day * literal_column(str(_DAY), BigInteger)
+    def step_start(self, number: ColumnElement[int], step: timedelta) -> ColumnElement[int]:
+        return number * literal_column(str(step // timedelta(microseconds=1)), BigInteger)
 
     def unindexed(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
         # A unary plus changes nothing but that the term is not used with an index (sqlite.org/optoverview.html).
@@ -169,6 +171,11 @@ class SqliteDialect:
         if top is None or upper is None or middle is None or lowest is None:
             return 0  # all of them are null, or none
         return top * _E28 + upper * _E18 + middle * _E9 + lowest
+
+
+def _steps(moment: str, step: int) -> str:
+    # Division cuts toward zero.
+    return f"(({moment}) - (({moment}) % {step} + {step}) % {step}) / {step}"
 
 
 @lru_cache(maxsize=65_536)
