@@ -30,7 +30,7 @@ from app.domain.period import Granularity
 from app.question.groups import Groups
 from app.storage.sql.conditions import listed, repeated
 from app.storage.sql.dialect import Cut, Dialect, Statement, compile_statement
-from app.storage.sql.planner import Plan, columns, end_of, start_of
+from app.storage.sql.planner import Plan, columns, end_of, month_from, start_of
 from app.storage.sql.rollups import COUNTS, EXTREMES, NAMED, NOTHING
 from app.storage.sql.tables import contract_customers, heads
 from app.storage.sql.writes import width
@@ -48,6 +48,8 @@ class Source:
     rollup: str
     start: str | None
     end: str | None
+    single: bool = False
+    """Whether all of it is of one day (or month), the one at the start: its rows are then found by all of their key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,8 +203,9 @@ class RollupReads:
         values |= repeated("without", plan.cut) | repeated("apart", apart) | repeated("customer", customers)
         if cut is not None:
             values |= cut.values
+        sources = _sources(plan, first, end)
         shape = RollupShape(
-            _sources(plan, first, end),
+            sources,
             width(len(customers)),
             tuple((name, width(len(terms))) for name, terms in filters.terms()),
             columns(question),
@@ -211,7 +214,7 @@ class RollupReads:
             cut is not None,
             None if cut is None else cut.shape,
             plan.step,
-            _is_apiece(question, plan),
+            _is_apiece(question, plan, sources),
         )
         return shape, values
 
@@ -281,9 +284,11 @@ class RollupReads:
             values = listed(name, count)
             yield own[name] == values[0] if count == 1 else own[name].in_(values)
         time = own[NAMED[source.rollup].time]
-        if source.start is not None:
+        if source.single:
+            yield time == bindparam(source.start, type_=Integer)
+        elif source.start is not None:
             yield time >= bindparam(source.start, type_=Integer)
-        if source.end is not None:
+        if source.end is not None and not source.single:
             yield time < bindparam(source.end, type_=Integer)
         if shape.without:
             yield self._dialect.unindexed(time).not_in(listed("without", shape.without))
@@ -294,15 +299,15 @@ def _counts_at(question: Groups) -> int:
     return _KEY_AT + (question.buckets is not None) + len(question.by) + 2
 
 
-def _is_apiece(question: Groups, plan: Plan) -> bool:
-    """Whether each row of the plan's rollup is one of the answer: where all that its rows are of is asked for, day by day."""
-    assert plan.rollup is not None
+def _is_apiece(question: Groups, plan: Plan, sources: Sequence[Source]) -> bool:
+    """Whether each row is one of the answer: where all that rows are of is asked for, of one day or day by day."""
     buckets = question.buckets
     lasting = {"day": Granularity.DAY, "hour": Granularity.HOUR}[plan.word]
-    if buckets is None or plan.months is not None or (buckets.granularity, buckets.zone) != (lasting, "UTC"):
+    one_by_one = buckets is not None and (buckets.granularity, buckets.zone) == (lasting, "UTC") and plan.months is None
+    if len(sources) > 1 or not (one_by_one or sources[0].single):
         return False
     named = {name for name, terms in question.filters.terms() if len(terms) == 1}
-    return named.union(columns(question)) >= set(plan.rollup.dimensions)
+    return named.union(columns(question)) >= set(NAMED[sources[0].rollup].dimensions)
 
 
 def _sources(plan: Plan, first: int | None, end: int | None) -> tuple[Source, ...]:
@@ -311,14 +316,14 @@ def _sources(plan: Plan, first: int | None, end: int | None) -> tuple[Source, ..
     days = plan.rollup.name
     start, stop = None if first is None else "first", None if end is None else "end"
     if plan.months is None:
-        return (Source(days, start, stop),)
+        return (Source(days, start, stop, single=first is not None and end == first + 1),)
     first_month, end_month = plan.first_month, plan.end_month
     parts = []
     if first_month is not None and first != first_month:
         parts.append(Source(days, start, "first_month"))
-    parts.append(
-        Source(plan.months.name, None if first_month is None else "first_month", None if end_month is None else "end_month")
-    )
+    begun, ended = None if first_month is None else "first_month", None if end_month is None else "end_month"
+    single = first_month is not None and end_month == month_from(first_month + 1)
+    parts.append(Source(plan.months.name, begun, ended, single))
     if end_month is not None and end != end_month:
         parts.append(Source(days, "end_month", stop))
     return tuple(parts)
