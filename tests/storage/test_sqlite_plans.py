@@ -156,7 +156,7 @@ async def test_a_stream_of_a_period_never_sorts(sqlite: SqliteStore, acme: Accou
 
 async def test_totals_of_a_period_search_by_occurrence(sqlite: SqliteStore, acme: Account, plans: Plans) -> None:
     scope = Scope(acme.id, 3_000)
-    await sqlite.groups(Groups(scope, Filters(DAY), by=(Dimension.PRODUCT,), buckets=cut(DAY, Granularity.HOUR)))
+    await sqlite.groups(Groups(scope, Filters(DAY), by=(Dimension.FEATURE,), buckets=cut(DAY, Granularity.HOUR)))
     [steps] = plans()
     assert steps[0] == entries("entries_by_occurred_at", "account_id=?", "occurred_at>?", "occurred_at<?")
     assert steps[1].startswith("SEARCH reversals USING PRIMARY KEY (account_id=? AND corrects=?)")
