@@ -13,10 +13,16 @@ from collections import Counter
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+import orjson
+
 LONGEST_NUMBER = 128
 """Characters of a number: far more than can be recorded, far less than what is slow to convert."""
 DEEPEST = 64
 """Levels of nesting that are read at all; how deep what is recorded may be is the ledger's own rule."""
+_DEEP, _NOT_PLAIN = 4, -(2**40)
+"""Levels of an object that is plain, and what stands for the quotes of one that is not."""
+_ALIKE = 15
+"""Texts that are taken to be no plainer than one before them that was not plain: what comes in one input mostly looks alike."""
 _SPACE = re.compile(r"[ \t\n\r]*")
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]", re.ASCII)
 
@@ -35,6 +41,7 @@ class Decoder:
 
     def __init__(self) -> None:
         self.fault: str | None = None
+        self._not_plain = 0
         self._decoder = json.JSONDecoder(
             parse_float=self._decimal,
             parse_int=self._integer,
@@ -62,6 +69,13 @@ class Decoder:
 
     def read(self, text: str) -> Any:
         """The one value that `text` is; raises Unreadable for a fault too."""
+        if self._not_plain:
+            self._not_plain -= 1
+        elif (plain := plain_object(text)) is not None:
+            self.fault = None
+            return plain
+        else:
+            self._not_plain = _ALIKE
         value, end = self.value_at(text, after_space(text, 0))
         end = after_space(text, end)
         if end != len(text):
@@ -102,6 +116,33 @@ class Decoder:
             json.dumps(value, ensure_ascii=False, default=str).encode()
         except UnicodeEncodeError:
             self.fault = "contains half of a surrogate pair"
+
+
+def plain_object(text: str) -> dict[str, Any] | None:
+    """The object of texts, whole numbers and objects that `text` is, read in half the time; None where a Decoder has to look.
+
+    What reads it here rounds numbers and tells of no key that comes twice. Numbers with a fraction are left to the Decoder, and a
+    key that came twice left quotes behind that no key and no text of the object has.
+    """
+    try:
+        value = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None
+    return value if type(value) is dict and text.count('"') == 2 * _quoted(value, 1) else None
+
+
+def _quoted(value: dict[str, Any], depth: int) -> int:
+    """How many keys and texts there are; below 0 for an object that is not plain."""
+    found = len(value)
+    for item in value.values():
+        kind = type(item)
+        if kind is str:
+            found += 1
+        elif kind is dict and depth < _DEEP:
+            found += _quoted(item, depth + 1)
+        elif kind is not int and kind is not bool and item is not None:
+            return _NOT_PLAIN
+    return found
 
 
 class _OfThread(threading.local):
