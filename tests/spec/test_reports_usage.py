@@ -149,7 +149,7 @@ async def test_a_summary_is_walked_by_cursors_whatever_the_page_size(
     )
     opened = await open_ledger(store, admin)
     whole = await grouping.read(store, opened, question)
-    assert len(whole.cursors) == len(whole.grouped.groups) == 9
+    assert (len(whole.grouped.groups), whole.cursors) == (9, ())
 
     met = []
     edge = None
@@ -160,6 +160,7 @@ async def test_a_summary_is_walked_by_cursors_whatever_the_page_size(
         request = PageRequest(last=size, before=edge) if backwards else PageRequest(first=size, after=edge)
         page = await grouping.read(store, opened, question, request)
         assert page.grouped.total == whole.grouped.total
+        assert len(page.cursors) == len(page.grouped.groups)
         met = [*page.grouped.groups, *met] if backwards else [*met, *page.grouped.groups]
         edge = page.cursors[0 if backwards else -1] if page.cursors else None
         more = page.grouped.more_before if backwards else page.grouped.more_after
