@@ -200,7 +200,7 @@ async def _singles(place: Place, runs: int) -> Result:
 
 
 async def _rate(store: Store, caller: Principal, callers: int) -> float:
-    events = [said(each) for each in new_contents(SINGLE if callers > 1 else SINGLE // 4)]
+    events = [said(each) for each in new_contents(SINGLE if callers > 1 else SINGLE // 4, within=LATELY)]
     waiting = iter(events)
 
     async def send() -> None:

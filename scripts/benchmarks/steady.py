@@ -20,7 +20,7 @@ from scripts.benchmarks.load import Call, one, timed
 from scripts.benchmarks.pages import BY_CUSTOMER, CUSTOMER, graphql
 from scripts.benchmarks.pairs import Result
 from scripts.benchmarks.places import Place, serving
-from scripts.benchmarks.recording import copied
+from scripts.benchmarks.recording import LATELY, copied
 
 A_SECOND, BATCH = 2_000, 100
 TWICE, GROWS = 2.0, 15.0
@@ -85,7 +85,7 @@ class _Sender:
 def _main() -> None:
     job = json.load(sys.stdin)
     call, batches = Call(**job["call"]), round(job["seconds"] * A_SECOND / BATCH)
-    lines = [json.dumps(said(each)) for each in new_contents(batches * BATCH, time.time_ns())]
+    lines = [json.dumps(said(each)) for each in new_contents(batches * BATCH, time.time_ns(), within=LATELY)]
     bodies = ["\n".join(lines[at : at + BATCH]) for at in range(0, len(lines), BATCH)]
     print("begun", flush=True)
     began = time.monotonic()
