@@ -8,6 +8,7 @@ import { createRoot } from "react-dom/client";
 import { fetcherFor } from "./asking.js";
 import { Look } from "./look.jsx";
 import { ChartIcon, keyPanel, tourPanel } from "./panels.jsx";
+import { asButtons, keepMended } from "./roles.js";
 
 import "graphiql/style.css";
 import "@graphiql/plugin-explorer/style.css";
@@ -88,3 +89,4 @@ const fetcher = fetcherFor(config.endpoint, config.token);
 const plugins = [tourPanel({ demo: config.token }), keyPanel({ demo: config.token }), HISTORY_PLUGIN, explorerPlugin()];
 
 createRoot(document.getElementById("graphiql")).render(<Page />);
+keepMended(document.body, asButtons);

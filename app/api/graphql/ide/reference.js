@@ -1,6 +1,7 @@
 // The REST reference: Swagger UI over this server's own OpenAPI document.
 import SwaggerUI from "swagger-ui-dist/swagger-ui-es-bundle.js";
 import "swagger-ui-dist/swagger-ui.css";
+import { keepMended, oneStop } from "./roles.js";
 import "./reference.css";
 
 const config = JSON.parse(document.getElementById("reference-config").textContent);
@@ -16,3 +17,4 @@ const ui = SwaggerUI({
   validatorUrl: "none",
   onComplete: () => config.token && ui.preauthorizeApiKey("bearer", config.token),
 });
+keepMended(document.getElementById("reference"), oneStop);
