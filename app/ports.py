@@ -42,6 +42,17 @@ class Head:
 
 
 @dataclass(frozen=True, slots=True)
+class Look:
+    """Some entries, and the ledger's end, at the same moment."""
+
+    head: int
+    """The last sequence."""
+    recorded_at: datetime | None
+    """When the last entry was recorded up to which was asked."""
+    rows: list[Entry]
+
+
+@dataclass(frozen=True, slots=True)
 class Claim:
     """A sender's id, taken for ever: 16 bytes of SHA-256 over source and id, and the sequence that holds it."""
 
@@ -153,8 +164,13 @@ class Ledger(Protocol):
         """The entries asked for."""
         ...
 
+    async def look(self, question: Rows) -> Look | None:
+        """The same together with the ledger's end, in a single question to the store, where the engine gains by it; None where
+        `head` and `rows` take no longer, or have to be asked one after the other. The scope may end at `NEWEST`."""
+        ...
+
     def stream(self, question: Rows) -> AsyncIterator[list[Entry]]:
-        """The same in batches of up to about 1,000, in constant memory, all as of the question's scope."""
+        """The rows in batches of up to about 1,000, in constant memory, all as of the question's scope."""
         ...
 
     async def count(self, question: Rows) -> int:

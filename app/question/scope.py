@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+NEWEST = 2**63 - 1
+"""The `as_of` of a scope that ends where the ledger does, wherever that is when it is looked at."""
+
 
 @dataclass(frozen=True, slots=True)
 class Scope:

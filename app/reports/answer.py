@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 
 from app.domain.account import Permission, Principal
+from app.domain.entry import Entry
 from app.domain.errors import InvalidQuery
 from app.domain.instant import now
 from app.ports import Ledger
 from app.question.rows import Rows
-from app.question.scope import Checkpoint, Scope
+from app.question.scope import NEWEST, Checkpoint, Scope
 from app.reports.report import Opened
 from app.reports.tree import root_of
 
@@ -44,3 +46,18 @@ async def open_ledger(
     scope = Scope(account_id, as_of)
     newest = await ledger.rows(Rows(scope, limit=1, fields=frozenset(("recorded_at",))))
     return Opened(scope, newest[0].recorded_at if newest else None, frozen=True)
+
+
+async def open_with_rows(
+    ledger: Ledger, principal: Principal, as_of: AsOf, asked: Callable[[Scope], Rows]
+) -> tuple[Opened, list[Entry]]:
+    """The same, and what is asked of the ledger as it was opened: both in one question where the engine can."""
+    principal.require(Permission.REPORT_READ)
+    account_id = principal.account.id
+    if as_of is None or isinstance(as_of, int):
+        look = await ledger.look(asked(Scope(account_id, NEWEST if as_of is None else as_of)))
+        if look is not None:
+            opened = Opened(Scope(account_id, look.head if as_of is None else as_of), look.recorded_at, frozen=as_of is not None)
+            return opened, look.rows
+    opened = await open_ledger(ledger, principal, as_of)
+    return opened, await ledger.rows(asked(opened.scope))

@@ -13,6 +13,7 @@ from app.ports import Ledger
 from app.question import cursor
 from app.question.filters import Filters
 from app.question.rows import Rows
+from app.question.scope import Scope
 from app.reports.parameters import Parameters
 from app.reports.report import Column, Opened, Page, PageRequest, Section, columns_of
 
@@ -73,34 +74,59 @@ async def page(
 
     Where `fields` names the entry's fields that are told, only these are read.
     """
-    bound = _bound(opened, question, kinds)
-    size = request.size()
-    after = _sequence(request.after, bound, "after")
-    before = _sequence(request.before, bound, "before")
-    # `after` bounds from the side on which the order begins.
-    above, below = (before, after) if question.newest_first else (after, before)
-    rows = await ledger.rows(
-        Rows(
-            opened.scope,
-            question.filters,
-            kinds,
-            descending=question.newest_first != request.backward,
+    cut = Cut(opened.scope.account_id, opened.bound_as_of, question, request, kinds, fields)
+    return cut.page(await ledger.rows(cut.rows(opened.scope)))
+
+
+class Cut:
+    """A page as it is cut from a walk; raises InvalidQuery for a size or a cursor that is none."""
+
+    def __init__(
+        self,
+        account_id: int,
+        as_of: int | None,
+        question: FeedQuestion,
+        request: PageRequest,
+        kinds: frozenset[EntryKind] | None,
+        fields: frozenset[str] | None = None,
+    ) -> None:
+        self._bound = _binding(account_id, as_of, question.filters, question.newest_first, kinds)
+        self._size = request.size()
+        self._after = _sequence(request.after, self._bound, "after")
+        self._before = _sequence(request.before, self._bound, "before")
+        self._question = question
+        self._backward = request.backward
+        self._kinds = kinds
+        self._fields = fields
+
+    def rows(self, scope: Scope) -> Rows:
+        """What is asked of the ledger: one row more than the page has."""
+        newest_first = self._question.newest_first
+        # `after` bounds from the side on which the order begins.
+        above, below = (self._before, self._after) if newest_first else (self._after, self._before)
+        return Rows(
+            scope,
+            self._question.filters,
+            self._kinds,
+            descending=newest_first != self._backward,
             above=above,
             below=below,
-            limit=size + 1,
-            fields=fields,
+            limit=self._size + 1,
+            fields=self._fields,
         )
-    )
-    more = len(rows) > size
-    rows = rows[:size]
-    if request.backward:
-        rows.reverse()
-    return Page(
-        rows,
-        cursor.encode_all(bound, ([each.sequence] for each in rows)),
-        has_next=more if not request.backward else before is not None,
-        has_previous=more if request.backward else after is not None,
-    )
+
+    def page(self, found: list[Entry]) -> Page[Entry]:
+        """The page, of what was found."""
+        more = len(found) > self._size
+        rows = found[: self._size]
+        if self._backward:
+            rows.reverse()
+        return Page(
+            rows,
+            cursor.encode_all(self._bound, ([each.sequence] for each in rows)),
+            has_next=more if not self._backward else self._before is not None,
+            has_previous=more if self._backward else self._after is not None,
+        )
 
 
 async def answer(
@@ -160,10 +186,6 @@ def resume(text: str, account_id: int, filters: Filters, kinds: frozenset[EntryK
 def place(sequence: int, account_id: int, filters: Filters, kinds: frozenset[EntryKind] | None) -> str:
     """The cursor with which a following is taken up again past that sequence; it also goes on a walk of pages, oldest first."""
     return cursor.encode(_binding(account_id, None, filters, False, kinds), [sequence])
-
-
-def _bound(opened: Opened, question: FeedQuestion, kinds: frozenset[EntryKind] | None) -> bytes:
-    return _binding(opened.scope.account_id, opened.bound_as_of, question.filters, question.newest_first, kinds)
 
 
 @lru_cache(maxsize=64)

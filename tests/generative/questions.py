@@ -22,7 +22,7 @@ from app.question.keys import DataKey, Dimension, GroupKey
 from app.question.measures import INSTANTS, Condition, Extras, Measure, Relation, Term
 from app.question.records import Records
 from app.question.rows import Rows
-from app.question.scope import Scope
+from app.question.scope import NEWEST, Scope
 from tests.events import START
 from tests.generative.worlds import ACTIONS, CURRENCIES, DATA_KEYS, DATA_VALUES, HOURS, IDS, SOURCES, TEXTS, UNITS
 
@@ -219,7 +219,18 @@ _SEEN = [START + timedelta(seconds=seconds) for seconds in (-1, 0, 0.000001, 3, 
 
 
 async def _rows(store: Store, scope: Scope, **stated: Any) -> Any:
-    return await store.rows(Rows(scope, **stated))
+    found = await store.rows(Rows(scope, **stated))
+    # The same in one look, where the engine has one: as of that sequence, and as of the end, wherever that is.
+    look = await store.look(Rows(scope, **stated))
+    if look is not None:
+        [last] = await store.rows(Rows(scope, limit=1))
+        assert (look.rows, look.recorded_at) == (found, last.recorded_at)
+    newest = await store.look(Rows(Scope(scope.account_id, NEWEST), **stated))
+    if newest is not None:
+        head = await store.head(scope.account_id)
+        assert (newest.head, newest.recorded_at) == (head.sequence, head.recorded_at)
+        assert newest.rows == await store.rows(Rows(Scope(scope.account_id, head.sequence), **stated))
+    return found
 
 
 async def _stream(store: Store, scope: Scope, **stated: Any) -> Any:

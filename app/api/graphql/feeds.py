@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -16,11 +17,14 @@ from app.api.graphql.enums import FeedOrder
 from app.api.graphql.nodes import Entry
 from app.api.graphql.selection import entry_fields
 from app.api.graphql.shapes import resolver
+from app.domain import entry
 from app.domain.entry import EntryKind
 from app.question.filters import Filters
+from app.question.scope import Checkpoint
 from app.reports import feed, usage_ledger
+from app.reports.answer import AsOf
 from app.reports.feed import FeedQuestion
-from app.reports.report import Opened, PageRequest
+from app.reports.report import Opened, Page, PageRequest
 
 
 @strawberry.type(description="A page of entries.")
@@ -42,10 +46,33 @@ async def page_of(
 ) -> EntryConnection:
     """One page of the entries that the filters let through."""
     question = FeedQuestion(filters, order is FeedOrder.NEWEST_FIRST)
+    page = await feed.page(info.context.services.store, opened, question, request, kinds, entry_fields(info))
+    return _told(info, opened, question, kinds, page)
+
+
+async def open_page(
+    info: Info,
+    as_of: AsOf,
+    filters: Filters,
+    kinds: frozenset[EntryKind] | None,
+    order: FeedOrder,
+    request: PageRequest,
+) -> EntryConnection:
+    """The same for a field of the operation, which opens the ledger."""
+    if isinstance(as_of, datetime | Checkpoint):  # which are looked up first: cursors are bound to the sequence
+        return await page_of(info, await info.context.open(as_of, info.path), filters, kinds, order, request)
+    question = FeedQuestion(filters, order is FeedOrder.NEWEST_FIRST)
+    cut = feed.Cut(info.context.principal.account.id, as_of, question, request, kinds, entry_fields(info))
+    opened, found = await info.context.open_with_rows(as_of, info.path, cut.rows)
+    return _told(info, opened, question, kinds, cut.page(found))
+
+
+def _told(
+    info: Info, opened: Opened, question: FeedQuestion, kinds: frozenset[EntryKind] | None, page: Page[entry.Entry]
+) -> EntryConnection:
     store = info.context.services.store
-    page = await feed.page(store, opened, question, request, kinds, entry_fields(info))
     counted = partial(feed.count, store, opened, question, kinds)
-    return EntryConnection(**connected(page, opened, counted), question=Completeness.of(store, opened, filters))
+    return EntryConnection(**connected(page, opened, counted), question=Completeness.of(store, opened, question.filters))
 
 
 def entries_field(description: str, opens: Callable[[Any], Filters | None]) -> Any:

@@ -27,7 +27,7 @@ from app.api.graphql.estimate import estimate
 from app.api.graphql.evidence import checkpoint_at, consistency_proof, inclusion_proof, kept_checkpoints, signing_keys
 from app.api.graphql.explaining import explained
 from app.api.graphql.exports import export_by_id, newest_exports
-from app.api.graphql.feeds import EntryConnection, page_of
+from app.api.graphql.feeds import EntryConnection, open_page
 from app.api.graphql.formats import format_named, formats, tried_format
 from app.api.graphql.inputs import (
     AsOfInput,
@@ -186,5 +186,4 @@ async def _feed(
     as_of: AsOfInput | None,
     request: PageRequest,
 ) -> EntryConnection:
-    opened = await info.context.open(point_of(as_of), info.path)
-    return await page_of(info, opened, filters_of(filters), kinds, order, request)
+    return await open_page(info, point_of(as_of), filters_of(filters), kinds, order, request)

@@ -66,6 +66,9 @@ class MemoryStore:
             found.reverse()
         return found if question.limit is None else found[: question.limit]
 
+    async def look(self, question: Rows) -> None:
+        return None
+
     async def stream(self, question: Rows) -> AsyncIterator[list[Entry]]:
         found = await self.rows(question)
         for at in range(0, len(found), _BATCH):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 from app.domain.catalogue import Record
@@ -12,16 +13,17 @@ from app.domain.entry import Entry, EntryKind
 from app.domain.errors import NotFound
 from app.domain.merkle import Span
 from app.domain.period import Period
-from app.ports import Head
+from app.ports import Head, Look
 from app.question.filters import Filters
 from app.question.groups import Grouped, Groups
 from app.question.occurrences import Occurrences
 from app.question.records import Records
 from app.question.rows import Rows
-from app.question.scope import Scope
+from app.question.scope import NEWEST, Scope
 from app.question.way import Way
 from app.storage.postgres.dialect import FIRST, LAST, PostgresDialect
 from app.storage.postgres.months import Months, Timeline, Window, pieces, runs, spans
+from app.storage.postgres.partitions import next_month
 from app.storage.postgres.readers import Readers
 from app.storage.postgres.reads import PostgresReads
 from app.storage.sql.cells import CellReads, Found
@@ -43,6 +45,8 @@ GLANCE = 2_000
 """Entries that a page may look through in order, a millisecond's work, before all that fit are gathered and sorted instead."""
 PIECE = 20_000
 """Entries, at least, among which one step of a walk looks: so it plans few partitions at a time, and has enough to go on."""
+
+_sequence = attrgetter("sequence")
 
 
 class PostgresLedger:
@@ -104,6 +108,42 @@ class PostgresLedger:
             if len(found) >= limit:
                 break  # before the next step is thought of
         return found
+
+    async def look(self, question: Rows) -> Look | None:
+        scope, limit, descending = question.scope, question.limit, question.descending
+        shape = shape_of(question.filters, question.kinds, question.corrections_only)
+        lead = ordered_lead(shape) or (SEQUENCE if shape.bare else None)
+        timeline = self._months.remembered(scope.account_id)
+        newest = scope.as_of == NEWEST
+        # What was recorded since the months were read may have occurred at any time.
+        unknown = shape.start or shape.end if newest else scope.as_of > timeline.head
+        windows = [] if unknown or lead is None else _windows(question, timeline)
+        if not windows or not limit or lead is None:
+            return None
+        near = next(pieces(windows, PIECE, descending=descending))
+        read = self._reads.look(
+            near.months, None if newest else timeline.month_of(scope.as_of), shape, lead, descending, question.fields
+        )
+        if read is None:
+            return None
+        if newest and near.upto == timeline.head:
+            near = replace(near, upto=_upto(question))
+        values = self._values(question)
+        asked = values | near.values() | {"limit": limit, "as_of": scope.as_of}
+        rows = await self._readers.fetch(read.entries.statement, asked, steady=True)
+        end = next(row for row in rows if row[read.account_id] is None)
+        head, recorded_at = end[read.sequence], end[read.recorded_at]
+        if newest and head > timeline.head and recorded_at >= next_month(timeline.months[-1].start):
+            return None  # a month has begun of which nothing is known yet
+        found = [read.entries.entry(row) for row in rows if row is not end]
+        found.sort(key=_sequence, reverse=descending)  # which they are, though no UNION has to keep them so
+        if len(found) < limit:
+            rest = self._reads.walk(shape, lead, descending, question.fields)
+            for window in _in_order(_beyond(windows, near, descending=descending), descending=descending):
+                found += await self._entries(rest, values | window.values() | {"limit": limit - len(found)})
+                if len(found) >= limit:
+                    break
+        return Look(head, recorded_at, found)
 
     async def stream(self, question: Rows) -> AsyncIterator[list[Entry]]:
         shape = shape_of(question.filters, question.kinds, question.corrections_only)
@@ -248,16 +288,11 @@ class PostgresLedger:
         if ordered or gathering_lead(shape) not in (*NARROW, EVENT):
             yield walk, near
             windows = _beyond(windows, near, descending=descending)
-        left = runs(windows)
-        for window in reversed(left) if descending else left:
+        for window in _in_order(windows, descending=descending):
             yield rest, window
 
     async def _windows(self, question: Rows) -> list[Window]:
-        if question.kinds is not None and not question.kinds:
-            return []
-        above = 0 if question.above is None else max(question.above, 0)
-        upto = question.scope.as_of if question.below is None else min(question.scope.as_of, question.below - 1)
-        return (await self._timeline(question.scope.account_id, upto)).windows(above, upto, question.filters.period)
+        return _windows(question, await self._timeline(question.scope.account_id, _upto(question)))
 
     async def _timeline(self, account_id: int, upto: int) -> Timeline:
         return await self._months.known(account_id, upto, self._readers.ask)
@@ -272,6 +307,25 @@ class PostgresLedger:
 
     def _values(self, question: Rows) -> dict[str, Any]:
         return {"account_id": question.scope.account_id} | values_of(question.filters, self._dialect)
+
+
+def _upto(question: Rows) -> int:
+    """The last sequence that may be asked for."""
+    return question.scope.as_of if question.below is None else min(question.scope.as_of, question.below - 1)
+
+
+def _windows(question: Rows, timeline: Timeline) -> list[Window]:
+    """Where the entries asked for may be, oldest first."""
+    if question.kinds is not None and not question.kinds:
+        return []
+    above = 0 if question.above is None else max(question.above, 0)
+    return timeline.windows(above, _upto(question), question.filters.period)
+
+
+def _in_order(windows: list[Window], *, descending: bool) -> Iterable[Window]:
+    """The windows in the order of a walk, neighbours made one."""
+    left = runs(windows)
+    return reversed(left) if descending else left
 
 
 def _beyond(windows: list[Window], near: Window, *, descending: bool) -> list[Window]:

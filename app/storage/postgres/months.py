@@ -84,6 +84,10 @@ class Timeline:
         month = next((month for month in reversed(self.months) if month.start <= moment), None)
         return None if month is None else (month.first_sequence - 1, month.start)
 
+    def month_of(self, sequence: int) -> datetime:
+        """The month in which the entry of that sequence, one of these, was recorded."""
+        return next(month.start for month in reversed(self.months) if month.first_sequence <= sequence)
+
 
 def runs(windows: Sequence[Window]) -> list[Window]:
     """The same windows, neighbours made one."""

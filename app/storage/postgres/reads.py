@@ -7,7 +7,7 @@ then had to be taken off. Prices and quantities are often the same, so texts are
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -19,11 +19,24 @@ from app.domain.entry import EntryKind
 from app.storage.postgres.dialect import DIGITS, PostgresDialect
 from app.storage.postgres.partitions import partition
 from app.storage.sql.conditions import NOT_USAGE, Shape, conditions, gathering_lead
+from app.storage.sql.dialect import Statement
 from app.storage.sql.partial import Part, part
 from app.storage.sql.reads import EntryRead, Reads
 
 MOST_NAMED = 3
 """Partitions that a walk's statement names."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndRead:
+    """A walk whose answer has one row more, which names no account: its sequence is the ledger's end, and its time of recording
+    that of the last entry up to which was asked."""
+
+    entries: EntryRead
+    account_id: int
+    """Where these columns stand in a row."""
+    sequence: int
+    recorded_at: int
 
 
 class _Unbounded(PostgresDialect):
@@ -46,6 +59,7 @@ class PostgresReads(Reads):
     def __init__(self, dialect: PostgresDialect) -> None:
         super().__init__(dialect)
         self.within = lru_cache(maxsize=512)(self._within)
+        self.look = lru_cache(maxsize=512)(self._look)
 
     def _within(
         self, months: tuple[datetime, ...], shape: Shape, lead: str, descending: bool, fields: frozenset[str] | None = None
@@ -62,6 +76,34 @@ class PostgresReads(Reads):
         assert named
         tables = " UNION ALL ".join(f"SELECT * FROM {partition(month)}" for month in months)
         return EntryRead(replace(statement, sql=f"{before}\nFROM ({tables}) AS entries \n{after}"), read.entry, steady=True)
+
+    def _look(
+        self,
+        months: tuple[datetime, ...],
+        month: datetime | None,
+        shape: Shape,
+        lead: str,
+        descending: bool,
+        fields: frozenset[str] | None = None,
+    ) -> EndRead | None:
+        """The same, with the ledger's end in a row of its own; None where such a walk has no plan to keep. `month` is that in
+        which the entry `as_of` was recorded, None where the end itself is meant."""
+        fields = None if fields is None else fields | {"recorded_at"}
+        read = self.within(months, shape, lead, descending, fields)
+        if not read.steady:
+            return None
+        walk, columns = read.statement, self._part(fields).columns
+        account = f"${walk.names.index('account_id') + 1}::INTEGER"
+        recorded_at, names = "heads.recorded_at", walk.names
+        if month is not None:
+            names = (*names, "as_of")
+            own = f"account_id = {account} AND sequence = ${len(names)}::BIGINT"
+            recorded_at = f"(SELECT recorded_at FROM {partition(month)} WHERE {own})"
+        told = {"sequence": "heads.sequence", "recorded_at": recorded_at}
+        end = f"SELECT {', '.join(told.get(name, 'NULL') for name in columns)} FROM heads WHERE heads.account_id = {account}"
+        statement = Statement(f"{end}\nUNION ALL\n({walk.sql})", names, walk.constants)
+        places = {name: columns.index(name) for name in ("account_id", "sequence", "recorded_at")}
+        return EndRead(EntryRead(statement, read.entry, steady=True), **places)
 
     def _part(self, fields: frozenset[str] | None) -> Part:
         return super()._part(fields) if fields is None else part(self._dialect, fields, _told)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,7 +21,7 @@ from app.ports import Transaction
 from app.question.filters import Filters
 from app.question.groups import Dimension, Groups
 from app.question.rows import Rows
-from app.question.scope import Scope
+from app.question.scope import NEWEST, Scope
 from app.storage.postgres import PostgresStore, ledger, open_postgres
 from app.storage.sql import planner
 from app.storage.sql.dialect import Statement
@@ -228,6 +228,63 @@ async def test_a_plan_that_is_kept_walks_along_the_index_that_leads(
     index = {"": "_pkey", "not_usage": "_account_id_sequence_idx"}.get(lead, lead)
     assert names
     assert all(index in name for name in names), names
+    at_once = postgres.look(Rows(lived, filters, kinds, limit=5, descending=descending))
+    [(_, more)] = await looked.kept(at_once)
+    assert more == names | {"heads_pkey", "entries_2026_08_pkey"}  # the account's end, and when the last entry was recorded
+
+
+async def test_a_page_is_looked_at_together_with_the_end_of_the_ledger(
+    postgres: PostgresStore, lived: Scope, looked: Looked, clock: Clock
+) -> None:
+    newest = Scope(lived.account_id, NEWEST)
+    assert await postgres.look(Rows(newest, limit=5)) is None  # nothing is known of its months yet
+    await postgres.rows(Rows(lived, limit=1))
+    assert await looked(postgres.look(Rows(newest, limit=5))) == ["07 08"]
+    assert await looked(postgres.look(Rows(newest, limit=30))) == ["07 08", "04 05 06"]
+    assert await looked(postgres.look(Rows(Scope(lived.account_id, 25), limit=5, below=8))) == ["04 06"]
+    assert await looked(postgres.look(Rows(newest, limit=5, above=13, descending=False))) == ["05 06"]
+    for question in (
+        Rows(newest, limit=5),
+        Rows(newest, limit=30),
+        Rows(newest, limit=60),
+        Rows(newest, Filters(customer_id=("c3",)), limit=30, descending=False),
+        Rows(newest, limit=30, above=40, descending=False),
+        Rows(newest, fields=frozenset({"customer_id"}), limit=3),
+    ):
+        look = await postgres.look(question)
+        assert look is not None
+        assert (look.head, look.recorded_at) == (lived.as_of, clock.now)
+        expected = await postgres.rows(replace(question, scope=lived))
+        assert [(each.sequence, each.customer_id) for each in look.rows] == [
+            (each.sequence, each.customer_id) for each in expected
+        ]
+
+
+async def test_a_look_at_the_end_sees_what_was_recorded_since_by_whoever_did(
+    postgres: PostgresStore, url: str, operator: Principal, lived: Scope, looked: Looked, rules: Rules, clock: Clock
+) -> None:
+    newest = Rows(Scope(lived.account_id, NEWEST), Filters(customer_id=("c1",)), limit=2)
+    await postgres.rows(Rows(lived, limit=1))
+    other = await open_postgres(url, LIMITS)
+    for day in (21, 22):  # the months are not read again in between
+        clock.now = datetime(2026, 8, day, tzinfo=UTC)
+        await record(other, operator, [usage(customer_id="c1", id=f"on {day}")], rules=rules)
+        look = await postgres.look(newest)
+        assert look is not None
+        assert (look.head, look.recorded_at) == ((await other.head(lived.account_id)).sequence, clock.now)
+        assert look.rows[0].sender_id == f"on {day}"
+        onwards = await postgres.look(Rows(newest.scope, descending=False, above=lived.as_of - 1, limit=9))
+        assert onwards is not None
+        assert [each.sequence for each in onwards.rows] == list(range(lived.as_of, look.head + 1))
+    clock.now = datetime(2026, 10, 1, tzinfo=UTC)
+    await record(other, operator, [usage(customer_id="c1", id="a month later")], rules=rules)
+    await other.close()
+    assert await postgres.look(newest) is None
+    head = await postgres.head(lived.account_id)
+    await postgres.rows(Rows(Scope(lived.account_id, head.sequence), limit=1))
+    look = await postgres.look(newest)
+    assert look is not None
+    assert [each.sender_id for each in look.rows] == ["a month later", "on 22"]
 
 
 @pytest.mark.parametrize("descending", [True, False])

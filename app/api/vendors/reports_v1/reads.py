@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Annotated, Any
 
@@ -25,8 +26,9 @@ from app.domain.entry import EntryKind, fields_behind
 from app.domain.errors import InvalidQuery
 from app.domain.instant import format_instant
 from app.question.rows import Rows
+from app.question.scope import Scope
 from app.reports import activities, usage_ledger
-from app.reports.answer import open_ledger
+from app.reports.answer import open_ledger, open_with_rows
 from app.reports.catalog import report_named
 from app.reports.report import Opened, Report
 from app.reports.wording import key_text
@@ -47,16 +49,14 @@ def _feed(report: Report, route: ReadRoute) -> _Endpoint:
     tell = telling(section.columns)
 
     async def endpoint(request: Request, principal: _Caller) -> Response:
-        asked, opened = await _open(request, principal, route)
-        rows = Rows(
-            opened.scope,
-            asked.parameters.filters,
-            _KINDS[report.name],
-            below=asked.cursor,
-            limit=asked.limit + 1,
-            fields=told_of_entries,
-        )
-        found = await services_of(request.scope).store.rows(rows)
+        asked = _asked(request, principal, route)
+
+        def rows(scope: Scope) -> Rows:
+            filters, kinds = asked.parameters.filters, _KINDS[report.name]
+            return Rows(scope, filters, kinds, below=asked.cursor, limit=asked.limit + 1, fields=told_of_entries)
+
+        with _naming_as_of():
+            opened, found = await open_with_rows(services_of(request.scope).store, principal, asked.as_of, rows)
         more, found = len(found) > asked.limit, found[: asked.limit]
         return success(
             request,
@@ -70,7 +70,9 @@ def _feed(report: Report, route: ReadRoute) -> _Endpoint:
 
 def _summary(report: Report, route: ReadRoute) -> _Endpoint:
     async def endpoint(request: Request, principal: _Caller) -> Response:
-        asked, opened = await _open(request, principal, route)
+        asked = _asked(request, principal, route)
+        with _naming_as_of():
+            opened = await open_ledger(services_of(request.scope).store, principal, asked.as_of)
         folding = Folding(report, asked.limit)
         # One row more than is told, to know whether there are more.
         parameters = replace(asked.parameters, limit=asked.limit + 1)
@@ -83,12 +85,17 @@ def _summary(report: Report, route: ReadRoute) -> _Endpoint:
     return endpoint
 
 
-async def _open(request: Request, principal: Principal, route: ReadRoute) -> tuple[Asked, Opened]:
+def _asked(request: Request, principal: Principal, route: ReadRoute) -> Asked:
     # Said again inside, where it cannot be forgotten; said here so that a caller without the scope hears of nothing else.
     principal.require(Permission.REPORT_READ)
-    asked = read(query_items(request.scope), route)
+    return read(query_items(request.scope), route)
+
+
+@contextmanager
+def _naming_as_of() -> Iterator[None]:
+    """Where a ledger cannot be opened as was asked, this door's name of the parameter is told."""
     try:
-        return asked, await open_ledger(services_of(request.scope).store, principal, asked.as_of)
+        yield
     except InvalidQuery as error:
         raise InvalidQuery("as_of", error.reason) from None
 
