@@ -56,7 +56,10 @@ class Question:
 def some_question(chance: Random, length: int) -> Question:
     """Any question to a ledger of that length."""
     asks = chance.choice(
-        ["rows", "rows", "rows", "stream", "count", "extent", "sequence_at", "groups", "groups", "records", "records"]
+        [
+            *("rows", "rows", "rows", "stream", "count", "extent", "sequence_at"),
+            *("groups", "groups", "subject", "subject", "records", "records"),
+        ]
     )
     as_of = chance.choice([length, chance.randint(0, length + 1)])
     return Question(asks, as_of, _STATED[asks](chance, length))
@@ -163,6 +166,24 @@ def _totals(chance: Random, length: int) -> dict[str, Any]:
     return {"by": by, "order": order} | stated | _perhaps(chance, 25, {"after": place, "before": place})
 
 
+def _subject(chance: Random, length: int) -> dict[str, Any]:
+    """Totals of what one record names, over whole days and months or all times: what a report about it asks."""
+    name = chance.choice(["customer_id", "customer_id", "license_id", "order_id", "subscription_id"])
+    month = START.replace(day=1, hour=0)
+    whole = [month - timedelta(days=days) for days in (31, 3, 2, 1, 0)]
+    whole += [START.replace(hour=0) + timedelta(days=days) for days in (-3, -1, 0, 1, 2, 31)]
+    start, end = sorted(chance.sample(sorted(set(whole)), 2))
+    period = chance.choice([Period(), Period(), Period(start), Period(None, end), Period(start, end)])
+    keys = [Dimension.PRODUCT, Dimension.LICENSE, Dimension.ORDER, Dimension.SUBSCRIPTION, Dimension.FEATURE]
+    stated: dict[str, Any] = {
+        "filters": Filters(period, **{name: (chance.choice(IDS[:2]),)}),
+        "by": tuple(chance.sample(keys, chance.choice([0, 1, 1, 2]))),
+    }
+    if chance.randrange(4) == 0 and period.start is not None and period.end is not None:
+        stated["buckets"] = cut(period, chance.choice([Granularity.MONTH, Granularity.DAY]), "UTC")
+    return stated
+
+
 _PERCENTILES = [Decimal(each) for each in ("0", "12.5", "50", "90", "99.999", "100")]
 
 
@@ -213,6 +234,7 @@ _STATED: dict[str, Callable[[Random, int], dict[str, Any]]] = {
     "extent": lambda chance, length: {"filters": _filters(chance)},
     "sequence_at": lambda chance, length: {"moment": chance.choice([*_SEEN, datetime.max.replace(tzinfo=UTC)])},
     "groups": _totals,
+    "subject": _subject,
     "records": _described,
 }
 _SEEN = [START + timedelta(seconds=seconds) for seconds in (-1, 0, 0.000001, 3, 6)]
@@ -264,5 +286,6 @@ _ASKS: dict[str, Callable[..., Awaitable[Any]]] = {
     "extent": _extent,
     "sequence_at": _sequence_at,
     "groups": _groups,
+    "subject": _groups,
     "records": _records,
 }

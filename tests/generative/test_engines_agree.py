@@ -6,6 +6,7 @@ import hashlib
 import itertools
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from random import Random
 from typing import Any
 
@@ -22,10 +23,11 @@ from app.ports import Store
 from app.question.rows import Rows
 from app.question.scope import Scope
 from app.storage.memory import open_memory
+from app.storage.postgres import appending
 from app.storage.postgres import ledger as postgres
-from app.storage.sql import known, planner, summaries
+from app.storage.sql import known, planner, rollup_writes, summaries
 from app.storage.sqlite import ledger as sqlite
-from app.storage.sqlite import runs
+from app.storage.sqlite import pending, runs
 from tests.conftest import DURABLE, Clock, caller, opened
 from tests.events import START
 from tests.generative.questions import some_question
@@ -53,6 +55,9 @@ def small_bounds() -> Iterator[None]:
         patch.setattr(postgres, "PIECE", 3)
         patch.setattr(runs, "MOST_RUNS", 2)
         patch.setattr(known, "MOST", 2)
+        # Days are folded from a customer's second row on.
+        patch.setattr(rollup_writes, "EVERY", 1)
+        patch.setattr(rollup_writes, "MANY", 2)
         yield
 
 
@@ -89,8 +94,16 @@ async def outcome(store: Store, account_name: str, life: list[Act]) -> tuple[lis
 async def test_every_engine_does_and_answers_as_the_referee(engines: Engines, life: list[Act], seed: int) -> None:
     name = f"account {len(await engines.referee.accounts())}"
 
+    chance = Random(seed)
+
+    def some_day(moment: datetime) -> int:
+        return rollup_writes.folded_until(moment) + chance.choice([-3, -2, 0, 1, 2])
+
     expected, entries = await outcome(engines.referee, name, life)
-    told, stored = await outcome(engines.engine, name, life)
+    with pytest.MonkeyPatch.context() as patch:
+        for room in (appending, pending):
+            patch.setattr(room, "folded_until", some_day)  # as if days had passed
+        told, stored = await outcome(engines.engine, name, life)
 
     assert told == expected
     assert stored == entries  # sequences, instants, digests, leaves and chain among all else
@@ -99,7 +112,6 @@ async def test_every_engine_does_and_answers_as_the_referee(engines: Engines, li
     assert await engines.engine.account_named(name) == account
     head = await engines.referee.head(account.id)
     assert await engines.engine.head(account.id) == head
-    chance = Random(seed)
     for _ in range(QUESTIONS):
         question = some_question(chance, head.sequence)
         answer = await question.ask(engines.referee, account.id)

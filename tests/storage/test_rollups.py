@@ -363,3 +363,109 @@ async def test_questions_are_exact_while_others_record(
     assert told
     assert all(sequence == events for sequence, events in told)
     assert await store.false_total(account.id) is None
+
+
+@pytest.fixture
+async def folded(
+    store: Store, account: Account, rules: Rules, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> dict[str, list[str]]:
+    """What `many` and `few` have used, noon by noon from 28 January to 10 March, by day of reporting: the former's days are
+    folded from its fourth row on. The last were reported on 12 March."""
+    from app.storage.sql import rollup_writes
+
+    monkeypatch.setattr(rollup_writes, "EVERY", 1)
+    monkeypatch.setattr(rollup_writes, "MANY", 8)
+    admin = caller(account, Permission.ADMIN)
+    refs: dict[str, list[str]] = {"many": [], "few": []}
+    for day in range(42):
+        noon = datetime(2026, 1, 28, 12, tzinfo=UTC) + timedelta(days=day)
+        clock.now = noon + timedelta(days=2)
+        for name in ("many", *(["few"] if day == 40 else [])):
+            item = usage(occurred_at=noon, customer_id=name, license_id=f"l-{name}", product_id="maps", quantity="1")
+            [outcome] = await record(store, admin, [item], rules=rules)
+            assert outcome.entry is not None
+            refs[name].append(outcome.entry.event_ref)
+    return refs
+
+
+MANY, FEW = Filters(customer_id=("many",)), Filters(customer_id=("few",))
+
+
+async def test_days_that_are_past_are_told_by_month_of_whoever_has_many(
+    store: Store, account: Account, folded: dict[str, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scope = await at_head(store, account)
+    by_license = Filters(license_id=("l-many",))
+    products = (Dimension.PRODUCT,)
+
+    def during(start: tuple[int, int], end: tuple[int, int], filters: Filters = MANY) -> Groups:
+        """From one month and day of the year to before the other."""
+        days = (datetime(2026, *each, tzinfo=UTC) for each in (start, end))
+        return Groups(scope, replace(filters, period=Period(*days)), products)
+
+    both_customers = replace(MANY, customer_id=("few", "many"))
+    whole_months = Groups(scope, MANY, (), cut(Period(datetime(2026, 1, 1, tzinfo=UTC), MARCH.end), Granularity.MONTH))
+    asked = {
+        Groups(scope, MANY, products): ("contract_months and contract_days", 42),
+        Groups(scope, by_license, (Dimension.FEATURE,)): ("feature_months and feature_days", 42),
+        whole_months: ("contract_months and contract_days", 42),
+        during((2, 1), (3, 1)): ("contract_months and contract_days", 28),
+        during((2, 1), (2, 20)): ("contract_days", 19),  # no whole month
+        during((1, 1), (2, 20)): ("contract_months and contract_days", 23),
+        during((1, 1), (3, 5)): ("contract_months and contract_days", 36),  # ends within days that are folded
+        during((1, 1), (3, 10)): ("contract_months and contract_days", 41),  # and after them, or where they end
+        during((1, 1), (3, 9)): ("contract_months and contract_days", 40),
+        during((1, 29), (3, 20)): ("contract_months and contract_days", 41),
+        during((1, 29), (4, 2), by_license): ("contract_months and contract_days", 41),
+        Groups(scope, FEW, products): ("contract_days", 1),
+        Groups(scope, both_customers, products): ("contract_days", 43),
+    }
+    told = {}
+    for question in asked:
+        answer = await both(store, question, monkeypatch)
+        told[question] = (source(answer), answer.total.events)
+    assert told == asked
+    assert await store.false_total(account.id) is None
+
+
+async def test_what_comes_late_for_a_folded_day_is_added_and_taken_back_there(
+    store: Store, account: Account, folded: dict[str, list[str]], rules: Rules, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    admin = caller(account, Permission.ADMIN)
+    before = await at_head(store, account)
+    noon = datetime(2026, 2, 10, 12, tzinfo=UTC)
+    await record(store, admin, [usage(occurred_at=noon, customer_id="many", license_id="l-many", quantity="5")], rules=rules)
+    await retract(store, admin, folded["many"][0], rules=rules, reason="never happened")
+    await amend(store, admin, folded["many"][1], {"quantity": "7"}, rules=rules, reason="counted again")
+    now = await at_head(store, account)
+    since_march = replace(MANY, period=Period(datetime(2026, 3, 1, tzinfo=UTC)))
+    for question, events, newer in (
+        (Groups(now, MANY), 42, 0),
+        (Groups(before, MANY), 42, 4),  # the months that newer entries are about are told by their days
+        (Groups(before, since_march), 10, 0),
+    ):
+        answer = await both(store, question, monkeypatch)
+        assert answer.way is not None
+        assert (source(answer), answer.total.events, answer.way.newer) == ("contract_months and contract_days", events, newer)
+    assert await store.false_total(account.id) is None
+
+
+async def test_folded_days_that_are_false_are_found_and_folded_anew(
+    store: Store, account: Account, folded: dict[str, list[str]], run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many = "(customer_id many, product_id maps, license_id l-many, order_id none, subscription_id none)"
+    wrongs = {
+        "UPDATE contract_months SET events = events + 1": f"contract_months differs on 2026-01-01 {many}",
+        "DELETE FROM feature_months": (
+            "feature_months differs on 2026-01-01 (customer_id many, license_id l-many, feature_code none)"
+        ),
+        "UPDATE folded_customers SET until = until - 1": f"contract_months differs on 2026-03-01 {many}",
+        "DELETE FROM folded_customers": "contract_months has 1 rows from 2026-01-01 to 2026-01-31, the ledger gives 0",
+    }
+    for sql, told in wrongs.items():
+        await run(sql)
+        assert await store.false_total(account.id) == told
+        await store.transact(account.id, lambda tx: tx.total_anew())
+        assert await store.false_total(account.id) is None
+        answer = await both(store, Groups(await at_head(store, account), MANY), monkeypatch)
+        assert source(answer) == "contract_months and contract_days"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +13,16 @@ import pytest
 from app.domain.account import Account, Permission, genesis
 from app.domain.catalogue import RecordKind
 from app.domain.errors import Conflict, Unavailable
+from app.domain.period import Period
 from app.exports.freeze import create
 from app.ledger.catalogue import upsert
 from app.ledger.chain import verify
 from app.ledger.commands import Rules, record
 from app.ledger.erasure import erase
 from app.ports import Files, Store
+from app.question.filters import Filters
+from app.question.groups import Groups
+from app.question.keys import Dimension
 from app.question.records import Records
 from app.question.rows import Rows
 from app.question.scope import Scope
@@ -143,4 +149,29 @@ async def test_what_was_erased_of_a_record_before_that_was_noted_is_found_on_the
 
     again = await open_engine(engine, tmp_path)
     assert [await again.records(each) for each in asked] == before
+    await again.close()
+
+
+@pytest.mark.parametrize("engine", DURABLE)
+async def test_days_that_are_past_are_folded_on_the_way_up(engine: str, place: str, tmp_path: Path, rules: Rules) -> None:
+    store = await open_engine(engine, tmp_path)
+    account = await store.create_account("acme", START)
+    items = [
+        usage(occurred_at=START - timedelta(days=at), customer_id="many", license_id="l1", quantity="1") for at in range(260)
+    ]
+    await record(store, caller(account, Permission.ADMIN), [*items, usage(customer_id="few")], rules=rules)
+    asked = Groups(Scope(account.id, 261), Filters(customer_id=("many",)), (Dimension.LICENSE,))
+    before = await store.groups(asked)
+    await store.close()
+    await moved(place, "0016", down=True)
+    await moved(place, REVISIONS[-1])
+
+    again = await open_engine(engine, tmp_path)
+    found = await again.groups(asked)
+    assert found == before
+    assert found.way is not None
+    assert found.way.source == "contract_months and contract_days"
+    assert await again.false_total(account.id) is None
+    monthly = await again.groups(replace(asked, filters=Filters(Period(START - timedelta(days=200)), customer_id=("many",))))
+    assert monthly.total.events == 201
     await again.close()

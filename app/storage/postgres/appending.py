@@ -15,7 +15,7 @@ from app.storage.sql.known import Known
 from app.storage.sql.mapping import RECORD_COLUMNS
 from app.storage.sql.mapping import Mapping as Rows
 from app.storage.sql.projection import carried, first_named
-from app.storage.sql.rollup_writes import RollupWrites
+from app.storage.sql.rollup_writes import RollupWrites, folded_until
 from app.storage.sql.tables import catalogue
 
 _CLAIMS = ("account_id", "claim_key", "sequence")
@@ -112,9 +112,12 @@ class Appending:
             "reversed_upto": last.sequence,
             "recorded_from": first.recorded_at,
             "recorded_below": last.recorded_at + timedelta.resolution,
+            "until": folded_until(last.recorded_at),
         }
-        add = self._rollups.add_all
-        await connection.execute(add.sql, *add.bind(values))
+        add, fold = self._rollups.add_all, self._rollups.fold_all
+        due = await connection.fetch(add.sql, *add.bind(values))
+        if due:
+            await connection.execute(fold.sql, *fold.bind(values | {"customers": [row[0] for row in due]}))
 
     async def _project(self, connection: Any, account_id: int, entries: Sequence[Entry]) -> tuple[tuple[str, str], ...]:
         """Bring the catalogue up to date. Stubs come first: a record described after it was named takes over where that was."""

@@ -116,6 +116,9 @@ class PostgresDialect:
     def month(self, moment: str) -> str:
         return f"(CAST(date_trunc('month', {moment} AT TIME ZONE 'UTC') AS date) - DATE '1970-01-01')"
 
+    def month_of_day(self, day: str) -> str:
+        return f"(CAST(date_trunc('month', CAST(DATE '1970-01-01' + {day} AS timestamp)) AS date) - DATE '1970-01-01')"
+
     def micros(self, moment: str) -> str:
         return f"CAST(EXTRACT(EPOCH FROM {moment}) * 1000000 AS bigint)"
 

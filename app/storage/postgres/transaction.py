@@ -21,7 +21,7 @@ from app.storage.sql.first_answers import first_answer_of, first_answer_values
 from app.storage.sql.formats import format_of, format_values
 from app.storage.sql.projection import carried
 from app.storage.sql.rejects import reject_of, reject_values
-from app.storage.sql.rollup_writes import windows
+from app.storage.sql.rollup_writes import folded_until, windows
 
 
 class PostgresTransaction:
@@ -96,8 +96,13 @@ class PostgresTransaction:
         head = await self._unit.lock()
         for drop in self._statements.rollups.drop:
             await self._unit.fetch(drop)
-        for values in windows(self._account_id, head.sequence):
-            await self._unit.fetch(self._statements.rollups.add_all, **values)
+        rollups = self._statements.rollups
+        for values in windows(self._account_id, head):
+            await self._unit.fetch(rollups.add_all, **values)
+        busy = await self._unit.fetch(rollups.busy)
+        if busy and head.recorded_at is not None:
+            until = folded_until(head.recorded_at)
+            await self._unit.fetch(rollups.fold_all, until=until, customers=[row[0] for row in busy])
 
     async def put_key(self, key: Key) -> None:
         if key.account_id != self._account_id:

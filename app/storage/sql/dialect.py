@@ -134,6 +134,10 @@ class Dialect(Protocol):
         """SQL for the first UTC day of the month of an instant."""
         ...
 
+    def month_of_day(self, day: str) -> str:
+        """The same of a day."""
+        ...
+
     def micros(self, moment: str) -> str:
         """SQL for the whole microseconds since 1970-01-01T00:00:00Z of an instant."""
         ...

@@ -45,9 +45,11 @@ class Plan:
     end: int | None = None
     months: Rollup | None = None
     """The rollup that tells the whole months among the days, where there is one: they begin with the day `first_month`, and end
-    before `end_month`."""
+    before `end_month`. One of folded days tells them up to the day before which they are folded, be it within a month, where
+    that is not past `folded_end`; else up to `end_month`."""
     first_month: int | None = None
     end_month: int | None = None
+    folded_end: int | None = None
     cut: tuple[int, ...] = ()
     finer: tuple[tuple[Period, Plan], ...] = ()
     edges: tuple[Period, ...] = ()
@@ -98,16 +100,44 @@ class Plan:
         first_month = month_from(first) if self.first_month is None else max(month_from(first), self.first_month)
         end_month = month_of(end) if self.end_month is None else min(month_of(end), self.end_month)
         months = self.months if first_month < end_month else None
-        return replace(self, first=first, end=end, months=months, first_month=first_month, end_month=end_month)
+        folded_end = end if self.folded_end is None else min(end, self.folded_end)
+        return replace(
+            self,
+            first=first,
+            end=end,
+            months=months,
+            first_month=first_month,
+            end_month=end_month,
+            folded_end=folded_end,
+        )
+
+    def by_days(self) -> Plan:
+        """The same without months."""
+        return replace(self, months=None)
+
+    @property
+    def folds(self) -> bool:
+        """Whether the months are folded days."""
+        return self.months is not None and self.months.folds is not None
+
+    def folded(self, until: int | None) -> Plan:
+        """The same as it is where days are folded up to there; None where none are."""
+        if not self.folds:
+            return self
+        if until is None:
+            return self.by_days()
+        end = until if self.folded_end is None or until <= self.folded_end else self.end_month
+        return replace(self, end_month=end)
 
     def without_months(self, days: Iterable[int]) -> Plan:
         """The same, but with the months from the first of these days on told by their days."""
         first = min((month_of(day) for day in days), default=None)
-        if self.months is None or first is None or (self.end_month is not None and self.end_month <= first):
+        end = self.folded_end if self.folds else self.end_month
+        if self.months is None or first is None or (end is not None and end <= first):
             return self
         if self.first_month is not None and first <= self.first_month:
             return replace(self, months=None)
-        return replace(self, end_month=first)
+        return replace(self, end_month=first, folded_end=first)
 
 
 def day_of(moment: datetime) -> int:
@@ -170,7 +200,7 @@ def plan(question: Groups) -> Plan:
     days = _told(question, Plan(reason, rollup, link))
     if hours is not None:
         days = _told(question, Plan(reason, hours)) if days.rollup is None else _with_hours(days, hours, question)
-    return days if days.rollup is not rollup or rollup.by_customer else _with_months(days, by | named, question)
+    return days if days.rollup is not rollup else _with_months(days, by | named, question)
 
 
 def _told(question: Groups, planned: Plan) -> Plan:
@@ -207,7 +237,9 @@ def _with_hours(days: Plan, hours: Rollup, question: Groups) -> Plan:
 
 def _with_months(days: Plan, needed: set[str], question: Groups) -> Plan:
     """The plan with the months among its days told as a whole, where no bucket is shorter."""
-    months = next((each for each in ROLLUPS if each.months and needed <= set(each.dimensions)), None)
+    assert days.rollup is not None
+    own = days.rollup.name if days.rollup.by_customer else None
+    months = next((each for each in ROLLUPS if each.months and each.folds == own and needed <= set(each.dimensions)), None)
     buckets = question.buckets
     whole = buckets is None or (buckets.zone == "UTC" and buckets.granularity in _MONTHS)
     if months is None or not whole:
@@ -221,6 +253,7 @@ def _with_months(days: Plan, needed: set[str], question: Groups) -> Plan:
         months=months,
         first_month=first,
         end_month=end,
+        folded_end=days.end,
     )
 
 

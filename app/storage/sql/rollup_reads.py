@@ -31,8 +31,8 @@ from app.question.groups import Groups
 from app.storage.sql.conditions import listed, repeated
 from app.storage.sql.dialect import Cut, Dialect, Statement, compile_statement
 from app.storage.sql.planner import Plan, columns, end_of, month_from, start_of
-from app.storage.sql.rollups import COUNTS, EXTREMES, NAMED, NOTHING
-from app.storage.sql.tables import contract_customers, heads
+from app.storage.sql.rollups import COUNTS, EVER, EXTREMES, NAMED, NOTHING
+from app.storage.sql.tables import Words, contract_customers, folded_customers, heads
 from app.storage.sql.writes import width
 
 _KEY_AT = 4
@@ -50,6 +50,10 @@ class Source:
     end: str | None
     single: bool = False
     """Whether all of it is of one day (or month), the one at the start: its rows are then found by all of their key."""
+    folded: bool = False
+    """Whether the statement looks up to where days are folded: a part of months has those before, one of days the others."""
+    folded_end: str | None = None
+    """The parameter past which that day is not to be; None is open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +201,9 @@ class RollupReads:
             plan = plan.between(first, end)
         filters = question.filters
         values: dict[str, Any] = {"account_id": question.scope.account_id, "first": first, "end": end}
-        values |= {"first_month": plan.first_month, "end_month": plan.end_month}
+        values |= {"first_month": plan.first_month, "end_month": plan.end_month, "folded_end": plan.folded_end}
+        if plan.folds:
+            [values["folded_customer"]] = customers or question.filters.customer_id or ()
         for name, terms in filters.terms():
             values |= repeated(name, terms)
         values |= repeated("without", plan.cut) | repeated("apart", apart) | repeated("customer", customers)
@@ -245,7 +251,10 @@ class RollupReads:
         found = select(null(), *(each.label("bucket" if at == bucket_at else f"v{at}") for at, each in enumerate(values)))
         if not shape.apiece:
             found = found.group_by(*grouped)
-        head = select(heads.c.sequence, *(null() for _ in values)).where(heads.c.account_id == bindparam("account_id"))
+        folded = any(source.folded for source in shape.sources)
+        until = [_folded_until()] if folded else [null()]
+        end = select(heads.c.sequence, *until, *(null() for _ in values[1:]))
+        head = end.where(heads.c.account_id == bindparam("account_id"))
         # One statement, so that the rows and the head are of one state.
         return compile_statement(union_all(head, found), dialect)
 
@@ -290,6 +299,9 @@ class RollupReads:
             yield time >= bindparam(source.start, type_=Integer)
         if source.end is not None and not source.single:
             yield time < bindparam(source.end, type_=Integer)
+        if source.folded:
+            until = _folded_end(source)
+            yield time < until if NAMED[source.rollup].months else time >= until
         if shape.without:
             yield self._dialect.unindexed(time).not_in(listed("without", shape.without))
 
@@ -297,6 +309,25 @@ class RollupReads:
 def _counts_at(question: Groups) -> int:
     """Where the key of a row of an answer ends, and its counts begin."""
     return _KEY_AT + (question.buckets is not None) + len(question.by) + 2
+
+
+def _folded_until() -> ColumnElement[Any]:
+    """The day before which the customer's days are folded; null where none are."""
+    own = folded_customers.c
+    until = select(own.until).where(
+        own.account_id == bindparam("account_id"), own.customer_id == bindparam("folded_customer", type_=Words)
+    )
+    return until.scalar_subquery()
+
+
+def _folded_end(source: Source) -> ColumnElement[Any]:
+    """The day before which months tell the days, see `Plan.folded`."""
+    until = func.coalesce(_folded_until(), literal_column(str(EVER)))
+    if source.folded_end is None:
+        return until
+    within = bindparam(source.folded_end, type_=Integer)
+    told = case((until <= within, until), else_=bindparam("end_month", type_=Integer))
+    return select(told).scalar_subquery()
 
 
 def _is_apiece(question: Groups, plan: Plan, sources: Sequence[Source]) -> bool:
@@ -321,6 +352,11 @@ def _sources(plan: Plan, first: int | None, end: int | None) -> tuple[Source, ..
     parts = []
     if first_month is not None and first != first_month:
         parts.append(Source(days, start, "first_month"))
+    if plan.folds:
+        begun, folded_end = None if first_month is None else "first_month", None if plan.folded_end is None else "folded_end"
+        parts.append(Source(plan.months.name, begun, None, folded=True, folded_end=folded_end))
+        parts.append(Source(days, begun, stop, folded=True, folded_end=folded_end))
+        return tuple(parts)
     begun, ended = None if first_month is None else "first_month", None if end_month is None else "end_month"
     single = first_month is not None and end_month == month_from(first_month + 1)
     parts.append(Source(plan.months.name, begun, ended, single))

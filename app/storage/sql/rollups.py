@@ -5,6 +5,9 @@ added, so late arrivals and corrections are entries like any other; only the fir
 are kept as twice the microsecond, and the odd bit tells whether they are certain: the entry that bore them may have been
 reversed since. Then no entry that stands lies beyond them, and the ledger of that one day knows the rest.
 
+A customer's days of all time are many where it uses much: of such a customer they are *folded*, added up by month, once they
+are past. `folded_customers` says before which day; what comes late for a folded day is added to both.
+
 A dimension, unit or currency that an entry does not name is the empty text here: no id is empty, and keys hold no nulls.
 """
 
@@ -28,6 +31,8 @@ COUNTS = ("entries", "events", "measured", "quantities", "charged", "charges")
 EXTREMES = ("first_use", "last_use")
 TIMES = ("day", "hour")
 """The columns of keys that are times: whole UTC days and whole hours since 1970."""
+EVER = -(2**30)
+"""Before all days."""
 _OPTIONS: dict[str, Any] = {**CLUSTERED, "postgresql_with": {"fillfactor": 80}}
 """Rows of the present day change all the time: room in its page lets PostgreSQL change one without touching the indexes."""
 
@@ -40,6 +45,8 @@ class Rollup:
     key: tuple[str, ...]
     months: bool = False
     """Whether a row is of a month: its `day` is the first one."""
+    folds: str | None = None
+    """The rollup whose rows are folded into this one; None where entries are added as they come."""
 
     @property
     def dimensions(self) -> tuple[str, ...]:
@@ -67,21 +74,27 @@ class Rollup:
         return ("account_id", *self.key, "unit", "currency")
 
 
+_CONTRACT = ("customer_id", "day", "product_id", "license_id", "order_id", "subscription_id")
+_FEATURE = ("customer_id", "day", "license_id", "feature_code")
 ROLLUPS = (
     Rollup("usage_days", ("day", "product_id")),
     Rollup("code_days", ("day", "feature_code")),
     Rollup("product_days", ("day", "product_id", "feature_code")),
     Rollup("customer_days", ("day", "customer_id")),
-    Rollup("contract_days", ("customer_id", "day", "product_id", "license_id", "order_id", "subscription_id")),
-    Rollup("feature_days", ("customer_id", "day", "license_id", "feature_code")),
+    Rollup("contract_days", _CONTRACT),
+    Rollup("feature_days", _FEATURE),
     Rollup("product_months", ("day", "product_id", "feature_code"), months=True),
     Rollup("customer_months", ("day", "customer_id"), months=True),
     Rollup("usage_hours", ("hour", "product_id")),
+    Rollup("contract_months", _CONTRACT, months=True, folds="contract_days"),
+    Rollup("feature_months", _FEATURE, months=True, folds="feature_days"),
 )
-"""Every rollup, those of days, of months and of hours each with the smallest first. A license, an order or a subscription mostly
-belongs to one customer and few products, so that naming all of them in one rollup makes few more rows than naming one."""
+"""Every rollup, those of days, of months, of hours and of folded days each with the smallest first. A license, an order or a
+subscription mostly belongs to one customer and few products, so that naming all of them in one rollup makes few more rows than
+naming one."""
 
 NAMED = MappingProxyType({each.name: each for each in ROLLUPS})
+FOLDED = tuple(each for each in ROLLUPS if each.folds)
 LINKED = ("license_id", "order_id", "subscription_id")
 """Dimensions whose customers are known, so that naming one finds its rows among a customer's: indexes by each of them took as
 much room as the rollups themselves."""

@@ -125,6 +125,8 @@ class Summaries:
             return None
         if not customers and planned.link is not None:
             return None
+        if planned.folds:
+            planned = planned.by_days()
         [(first, last, entries)] = await self._ledger.ask(*self.reads.days(question, planned, customers))
         if first is None:
             return None
@@ -147,15 +149,20 @@ class Summaries:
             customers = await self._customers(question, planned)
         if not customers and planned.link is not None:
             return [], Way(rollup.name, planned.reason)
+        if planned.folds and len(customers or question.filters.customer_id or ()) != 1:
+            planned = planned.by_days()
+        asked = planned
         apart: tuple[int, ...] = ()
         for _ in range(TRIES):
-            head, found = await self._read(question, planned, customers, apart)
+            head, until, found = await self._read(question, asked, customers, apart)
+            planned = asked.folded(until)
             newer = await self.newer(question, planned, customers, head)
             days = {planned.number(each.occurred_at) for each in newer}
-            if days <= set(apart):
-                break
             # A month tells nothing of one of its days.
-            planned = planned.without_months(days)
+            in_months = {each for each in days if planned.tells_month(each)}
+            if days <= set(apart) and not in_months:
+                break
+            asked = asked.without_months(in_months)
             apart = tuple(sorted(days | set(apart)))
             if len(apart) > MOST_APART:
                 raise Unfit(f"the entries after the sequence are about more than {MOST_APART} {planned.word}s")
@@ -190,19 +197,19 @@ class Summaries:
 
     async def _read(
         self, question: Groups, planned: Plan, customers: Sequence[str], apart: Sequence[int]
-    ) -> tuple[int, list[Sequence[Any]]]:
-        """The head, and the rows of the answer as of it."""
-        heads: set[int] = set()
+    ) -> tuple[int, int | None, list[Sequence[Any]]]:
+        """The head, the day before which days are folded where the plan folds them, and the rows of the answer as of the head."""
+        heads: set[tuple[int, int | None]] = set()
         rows: list[Sequence[Any]] = []
         for statement, values in self.reads.parts(question, planned, customers, apart):
             for found in await self._ledger.ask(statement, values):
                 if found[0] is None:
                     rows.append(found)
                 else:
-                    heads.add(found[0])
+                    heads.add((found[0], found[1]))
         if len(heads) != 1:
             raise Unfit("the ledger was written to between two parts of the question")
-        return heads.pop(), rows
+        return (*heads.pop(), rows)
 
     async def _weigh(self, question: Groups, planned: Plan, rows: Iterable[Sequence[Any]]) -> None:
         """Return if the edges are worth reading: what is asked for may have fewer entries than an edge has of all."""

@@ -337,6 +337,17 @@ class ContractCustomerRow(Shared, table=True):
     customer_id: str = Field(primary_key=True, sa_type=Words)
 
 
+class FoldedCustomerRow(Shared, table=True):
+    """A customer whose days before `until` (whole UTC days since 1970) are also added up by month."""
+
+    __tablename__ = "folded_customers"
+    __table_args__ = (CLUSTERED,)
+
+    account_id: int = Field(primary_key=True, sa_type=Integer)
+    customer_id: str = Field(primary_key=True, sa_type=Words)
+    until: int = Field(sa_type=Integer)
+
+
 class SigningKeyRow(Shared, table=True):
     """A key that the gateway signs with, for all accounts; each number follows the one before."""
 
@@ -431,5 +442,6 @@ rejects = table_of(RejectRow)
 secrets = table_of(SecretRow)
 export_marks = table_of(ExportMarkRow)
 contract_customers = table_of(ContractCustomerRow)
+folded_customers = table_of(FoldedCustomerRow)
 tree_nodes = table_of(TreeNodeRow)
 signing_keys = table_of(SigningKeyRow)

@@ -14,12 +14,23 @@ from sqlalchemy import BigInteger, LargeBinary, Table, bindparam, select, text, 
 from sqlalchemy.dialects.postgresql import TIMESTAMP
 
 from app.storage.sql.dialect import Dialect, Statement, compile_statement
-from app.storage.sql.tables import Shared, accounts, catalogue, contract_customers, heads, reversals, tree_nodes
+from app.storage.sql.tables import (
+    Shared,
+    accounts,
+    catalogue,
+    contract_customers,
+    folded_customers,
+    heads,
+    reversals,
+    tree_nodes,
+)
 
 TABLES: tuple[Table, ...] = tuple(Shared.metadata.sorted_tables)
 """Every table but `entries`, those that others refer to first."""
 BY_ROW: tuple[Table, ...] = tuple(
-    each for each in TABLES if each not in (accounts, heads, reversals, catalogue, contract_customers, tree_nodes)
+    each
+    for each in TABLES
+    if each not in (accounts, heads, reversals, catalogue, contract_customers, folded_customers, tree_nodes)
 )
 """The tables that appending entries does not fill."""
 Row = tuple[Any, ...]

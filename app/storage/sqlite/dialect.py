@@ -114,7 +114,10 @@ class SqliteDialect:
         return _steps(moment, _HOUR)
 
     def month(self, moment: str) -> str:
-        return f"CAST(strftime('%s', {self.day(moment)} * 86400, 'unixepoch', 'start of month') AS INTEGER) / 86400"
+        return self.month_of_day(self.day(moment))
+
+    def month_of_day(self, day: str) -> str:
+        return f"CAST(strftime('%s', {day} * 86400, 'unixepoch', 'start of month') AS INTEGER) / 86400"
 
     def micros(self, moment: str) -> str:
         return moment

@@ -7,13 +7,14 @@ again. So appended rows are kept until something wants to see them, at the lates
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from app.domain.entry import Entry
 from app.ports import Head
+from app.storage.sql.dialect import Statement
 from app.storage.sql.mapping import Mapping
-from app.storage.sql.rollup_writes import RollupWrites
+from app.storage.sql.rollup_writes import RollupWrites, folded_until, windows
 from app.storage.sql.writes import Writes
 from app.storage.sqlite.insertion import Insertion
 
@@ -101,9 +102,28 @@ class Pending:
             for take in rollups.take:
                 connection.executemany(take.sql, map(take.bind, taken))
         for account_id, above, upto in batch.spans(self._mapping):
+            recorded_at = batch.heads[account_id].recorded_at
+            assert recorded_at is not None
             values = {"account_id": account_id, "above": above, "upto": upto, "reversed_upto": upto}
-            for each in (*rollups.stage, *rollups.add):
-                connection.execute(each.sql, each.bind(values))
+            self.add_up(connection, values | {"until": folded_until(recorded_at)})
+
+    def add_up(self, connection: sqlite3.Connection, values: dict[str, Any]) -> None:
+        """Add entries to the rollups, and fold the days that are due."""
+        rollups = self.rollups
+        _run(connection, (*rollups.stage, *rollups.add), values)
+        if _run(connection, (rollups.due,), values) > 0:
+            _run(connection, rollups.fold, values)
+
+    def add_up_anew(self, connection: sqlite3.Connection, account_id: int, head: Head) -> None:
+        """Make all rollups of an account again from its entries."""
+        rollups = self.rollups
+        _run(connection, rollups.drop, {"account_id": account_id})
+        for values in windows(account_id, head):
+            _run(connection, (*rollups.stage, *rollups.add), values)
+        if head.recorded_at is not None:
+            values = {"account_id": account_id, "until": folded_until(head.recorded_at)}
+            if _run(connection, (rollups.due_of_all,), values) > 0:
+                _run(connection, rollups.fold, values)
 
     def flush(self, connection: sqlite3.Connection) -> None:
         """Write what is pending."""
@@ -123,3 +143,11 @@ class Pending:
     def _head(self, account_id: int, head: Head) -> tuple[Any, ...]:
         values = {"account_id": account_id, "sequence": head.sequence, "chain": head.chain}
         return self._writes.move_head.bind(values | {"recorded_at": self._mapping.bound(head.recorded_at)})
+
+
+def _run(connection: sqlite3.Connection, statements: Iterable[Statement], values: dict[str, Any]) -> int:
+    """Execute them; the number of rows that the last one changed."""
+    changed = 0
+    for each in statements:
+        changed = connection.execute(each.sql, each.bind(values)).rowcount
+    return changed

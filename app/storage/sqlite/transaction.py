@@ -25,7 +25,7 @@ from app.storage.sql.known import Known
 from app.storage.sql.mapping import Mapping
 from app.storage.sql.projection import carried, first_named
 from app.storage.sql.rejects import RejectStatements, reject_of, reject_values
-from app.storage.sql.rollup_writes import RollupWrites, windows
+from app.storage.sql.rollup_writes import RollupWrites
 from app.storage.sql.writes import WIDEST, Writes, nodes_asked, width
 from app.storage.sqlite.connection import empty_log
 from app.storage.sqlite.pending import Batch, Pending
@@ -141,14 +141,8 @@ class SqliteTransaction:
         self._unit.when_committed(lambda: empty_log(self._unit.reading))
 
     async def total_anew(self) -> None:
-        rollups = self._pending.rollups
         self._settled()
-        connection = self._unit.connection
-        for drop in rollups.drop:
-            connection.execute(drop.sql, drop.bind({"account_id": self._account_id}))
-        for values in windows(self._account_id, self._head.sequence):
-            for each in (*rollups.stage, *rollups.add):
-                connection.execute(each.sql, each.bind(values))
+        self._pending.add_up_anew(self._unit.connection, self._account_id, self._head)
 
     async def put_key(self, key: Key) -> None:
         if key.account_id != self._account_id:
