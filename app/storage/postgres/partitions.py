@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import MAXYEAR, UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 _LOCK = 0x6761_7465_7761_7901
@@ -23,6 +24,7 @@ def month_of(moment: datetime) -> datetime:
     return datetime(moment.year, moment.month, 1, tzinfo=UTC)
 
 
+@lru_cache(maxsize=1_024)
 def next_month(month: datetime) -> datetime:
     """The first instant of the month that follows; of the last one there is, the last instant."""
     year, number = _following(month.year, month.month)
