@@ -48,16 +48,23 @@ async def open_ledger(
     return Opened(scope, newest[0].recorded_at if newest else None, frozen=True)
 
 
-async def open_with_rows(
+async def look(
     ledger: Ledger, principal: Principal, as_of: AsOf, asked: Callable[[Scope], Rows]
-) -> tuple[Opened, list[Entry]]:
-    """The same, and what is asked of the ledger as it was opened: both in one question where the engine can."""
+) -> tuple[Opened, list[Entry] | None]:
+    """The same, and what is asked of the ledger as it was opened, where the engine tells both in one question; else None."""
     principal.require(Permission.REPORT_READ)
     account_id = principal.account.id
     if as_of is None or isinstance(as_of, int):
-        look = await ledger.look(asked(Scope(account_id, NEWEST if as_of is None else as_of)))
-        if look is not None:
-            opened = Opened(Scope(account_id, look.head if as_of is None else as_of), look.recorded_at, frozen=as_of is not None)
-            return opened, look.rows
-    opened = await open_ledger(ledger, principal, as_of)
-    return opened, await ledger.rows(asked(opened.scope))
+        found = await ledger.look(asked(Scope(account_id, NEWEST if as_of is None else as_of)))
+        if found is not None:
+            scope = Scope(account_id, found.head if as_of is None else as_of)
+            return Opened(scope, found.recorded_at, frozen=as_of is not None), found.rows
+    return await open_ledger(ledger, principal, as_of), None
+
+
+async def open_with_rows(
+    ledger: Ledger, principal: Principal, as_of: AsOf, asked: Callable[[Scope], Rows]
+) -> tuple[Opened, list[Entry]]:
+    """The same, whatever the engine."""
+    opened, rows = await look(ledger, principal, as_of, asked)
+    return opened, await ledger.rows(asked(opened.scope)) if rows is None else rows

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,11 +11,13 @@ from app.domain.account import Account, Principal
 from app.domain.entry import EntryKind
 from app.domain.errors import Unavailable
 from app.ledger.commands import Rules, amend, record
-from app.ports import Store
+from app.ports import Look, Store
+from app.question.rows import Rows
+from app.question.scope import NEWEST, Scope
 from tests import conftest
 from tests.conftest import Clock
 from tests.contract.conftest import Door
-from tests.events import activity, usage
+from tests.events import START, activity, usage
 
 engine = conftest.engine
 PAGE = """
@@ -249,6 +252,40 @@ async def test_all_of_one_operation_is_told_as_of_one_point(
     data = (await door.ask("{ activities { asOf } usageLedger { asOf } usageSummary { asOf } }")).data
     assert [each["asOf"] for each in data.values()] == [12, 12, 12]
     assert asked == [1]
+
+
+async def test_a_page_and_the_ledgers_end_that_were_seen_at_once_are_told_with_all_else_as_of_it(
+    door: Door, eleven: list[int], store: Store, monkeypatch: Any
+) -> None:
+    asked: list[Rows] = []
+
+    async def look(question: Rows) -> Look:
+        asked.append(question)
+        scope = Scope(question.scope.account_id, 9)
+        return Look(9, START, await store.rows(replace(question, scope=scope)))
+
+    monkeypatch.setattr(store, "look", look)
+    page = "{ asOf dataThrough edges { node { sequence } } }"
+    data = (await door.ask(f"{{ usageLedger(first: 1) {page} usageSummary {{ asOf }} activities(first: 1) {page} }}")).data
+    assert len(asked) == 1
+    assert asked[0].scope == Scope(1, NEWEST)
+    told = {"asOf": 9, "dataThrough": "2026-04-01T12:00:00.000000Z", "edges": [{"node": {"sequence": 9}}]}
+    assert data == {"usageLedger": told, "activities": told, "usageSummary": {"asOf": 9}}
+    frozen = (await door.ask(f"{{ usageLedger(first: 1, asOf: {{sequence: 9}}) {page} }}")).data
+    assert frozen == {"usageLedger": told}
+    assert asked[1].scope == Scope(1, 9)
+
+
+async def test_what_is_wrong_with_the_rows_of_one_field_is_not_told_of_the_others(
+    door: Door, eleven: list[int], store: Store, monkeypatch: Any
+) -> None:
+    async def busy(*_given: Any) -> Any:
+        raise Unavailable("the store took too long")
+
+    monkeypatch.setattr(store, "look", busy)
+    monkeypatch.setattr(store, "rows", busy)
+    answer = await door.ask("{ usageLedger { asOf } usageSummary { asOf } }")
+    assert [(each["extensions"]["code"], each["path"]) for each in answer.body["errors"]] == [("UNAVAILABLE", ["usageLedger"])]
 
 
 async def test_an_entry_tells_every_column(door: Door, store: Store, admin: Principal, rules: Rules) -> None:

@@ -23,6 +23,7 @@ from app.question.measures import Measure
 from app.question.order import place
 from app.question.scope import Scope
 from app.storage.sql import chosen, planner, summaries
+from app.storage.sqlite import runs
 from tests.conftest import DURABLE, Clock, caller, opened
 from tests.databases import DATABASES
 from tests.events import START, usage
@@ -426,6 +427,10 @@ async def test_days_that_are_past_are_told_by_month_of_whoever_has_many(
         told[question] = (source(answer), answer.total.events)
     assert told == asked
     assert await store.false_total(account.id) is None
+    monkeypatch.setattr(runs, "MOST_RUNS", 2)  # asked in several parts on SQLite, of which some have no whole month
+    winter = Period(datetime(2025, 12, 1, tzinfo=UTC), datetime(2026, 3, 5, tzinfo=UTC))
+    answer = await both(store, Groups(scope, replace(MANY, period=winter), (), cut(winter, Granularity.MONTH)), monkeypatch)
+    assert (source(answer), [each.events for each in answer.groups]) == ("contract_months and contract_days", [4, 28, 4])
 
 
 async def test_what_comes_late_for_a_folded_day_is_added_and_taken_back_there(

@@ -13,12 +13,12 @@ from app.access.budget import Balance
 from app.api.services import Services
 from app.domain.account import Principal
 from app.domain.entry import Entry
-from app.domain.errors import RateLimited, Unauthenticated
+from app.domain.errors import RateLimited, Unauthenticated, Unavailable
 from app.live import Live
 from app.live.watch import Watch
 from app.question.rows import Rows
 from app.question.scope import Scope
-from app.reports.answer import AsOf, open_ledger, open_with_rows
+from app.reports.answer import AsOf, look, open_ledger
 from app.reports.report import Opened
 
 Admit: TypeAlias = Callable[[], Awaitable[Principal]]
@@ -45,7 +45,7 @@ class Context:
 
     def renew(self) -> None:
         """Forget what was opened and made, so that what is asked next is answered as of then."""
-        self._opened: dict[AsOf, asyncio.Future[tuple[Opened, list[Entry]]]] = {}
+        self._opened: dict[AsOf, asyncio.Future[tuple[Opened, list[Entry] | None]]] = {}
         self._points: dict[str | int, AsOf] = {}
         self._made: dict[Hashable, Any] = {}
 
@@ -68,16 +68,22 @@ class Context:
     async def open_with_rows(self, as_of: AsOf, path: Path, asked: Callable[[Scope], Rows]) -> tuple[Opened, list[Entry]]:
         """The same, and what is asked of the ledger as it was opened."""
         self._points[_root(path).key] = as_of
-        opening = self._opened.get(as_of)
-        if opening is None:
-            opening = asyncio.ensure_future(open_with_rows(self.services.store, self.principal, as_of, asked))
-            self._opened[as_of] = opening
-            return await opening
-        opened, _ = await opening
+        if as_of not in self._opened:
+            opening = self._opened[as_of] = asyncio.ensure_future(self._look(as_of, asked))
+            opened, rows = await opening
+            if rows is not None:
+                return opened, rows
+        opened = await self.open(as_of)
         return opened, await self.services.store.rows(asked(opened.scope))
 
-    async def _open(self, as_of: AsOf) -> tuple[Opened, list[Entry]]:
-        return await open_ledger(self.services.store, self.principal, as_of), []
+    async def _open(self, as_of: AsOf) -> tuple[Opened, list[Entry] | None]:
+        return await open_ledger(self.services.store, self.principal, as_of), None
+
+    async def _look(self, as_of: AsOf, asked: Callable[[Scope], Rows]) -> tuple[Opened, list[Entry] | None]:
+        try:
+            return await look(self.services.store, self.principal, as_of, asked)
+        except Unavailable:  # what is wrong with one field's rows is not to be told of the others
+            return await self._open(as_of)
 
     async def opened_at(self, path: Path) -> Opened:
         """The ledger as of the point that the field of the operation above `path` is answered as of."""

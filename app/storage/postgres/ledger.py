@@ -133,8 +133,10 @@ class PostgresLedger:
         rows = await self._readers.fetch(read.entries.statement, asked, steady=True)
         end = next(row for row in rows if row[read.account_id] is None)
         head, recorded_at = end[read.sequence], end[read.recorded_at]
-        if newest and head > timeline.head and recorded_at >= next_month(timeline.months[-1].start):
-            return None  # a month has begun of which nothing is known yet
+        if newest and windows[-1].upto == timeline.head:  # so that what was recorded since may be asked for
+            if recorded_at >= next_month(timeline.months[-1].start):
+                return None  # a month has begun of which nothing is known yet
+            windows[-1] = replace(windows[-1], upto=min(_upto(question), head))
         found = [read.entries.entry(row) for row in rows if row is not end]
         found.sort(key=_sequence, reverse=descending)  # which they are, though no UNION has to keep them so
         if len(found) < limit:

@@ -73,6 +73,8 @@ class RollupShape:
     bucket: Hashable
     step: timedelta
     """How long the time is that a row is of, or less: a day or an hour."""
+    folds: bool
+    """Whether it is told up to where days are folded, be it that this part of the question has no month."""
     apiece: bool
     """Whether no two rows are of the same group, unit and currency, so that nothing is left to add up."""
 
@@ -194,7 +196,7 @@ class RollupReads:
         self, question: Groups, plan: Plan, customers: Sequence[str], apart: Sequence[int], cut: Cut | None
     ) -> tuple[RollupShape, dict[str, Any]]:
         assert plan.rollup is not None
-        first, end = plan.first, plan.end
+        first, end, folds = plan.first, plan.end, plan.folds
         if cut is not None and first is not None and end is not None:
             # A day that is not whole in this part is one that an edge cuts, and left out in any case.
             first, end = max(first, plan.number(start_of(cut.period))), min(end, plan.number(end_of(cut.period)))
@@ -202,7 +204,7 @@ class RollupReads:
         filters = question.filters
         values: dict[str, Any] = {"account_id": question.scope.account_id, "first": first, "end": end}
         values |= {"first_month": plan.first_month, "end_month": plan.end_month, "folded_end": plan.folded_end}
-        if plan.folds:
+        if folds:
             [values["folded_customer"]] = customers or question.filters.customer_id or ()
         for name, terms in filters.terms():
             values |= repeated(name, terms)
@@ -220,6 +222,7 @@ class RollupReads:
             cut is not None,
             None if cut is None else cut.shape,
             plan.step,
+            folds,
             _is_apiece(question, plan, sources),
         )
         return shape, values
@@ -251,8 +254,7 @@ class RollupReads:
         found = select(null(), *(each.label("bucket" if at == bucket_at else f"v{at}") for at, each in enumerate(values)))
         if not shape.apiece:
             found = found.group_by(*grouped)
-        folded = any(source.folded for source in shape.sources)
-        until = [_folded_until()] if folded else [null()]
+        until = [_folded_until()] if shape.folds else [null()]
         end = select(heads.c.sequence, *until, *(null() for _ in values[1:]))
         head = end.where(heads.c.account_id == bindparam("account_id"))
         # One statement, so that the rows and the head are of one state.

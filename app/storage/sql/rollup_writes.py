@@ -194,7 +194,8 @@ class RollupWrites:
             f"SELECT DISTINCT fresh.account_id, fresh.customer_id, COALESCE(folded.until, {EVER}) AS since FROM fresh"
             " LEFT OUTER JOIN folded_customers AS folded ON folded.account_id = fresh.account_id"
             " AND folded.customer_id = fresh.customer_id"
-            f" WHERE fresh.sequence % {EVERY} = 0 AND (folded.until < CAST(:until AS integer)"
+            # Not always the same place among so many, where customers may take turns.
+            f" WHERE fresh.sequence % {EVERY} = (fresh.sequence / {EVERY}) % {EVERY} AND (folded.until < CAST(:until AS integer)"
             f" OR (folded.until IS NULL AND {' + '.join(some)} >= {MANY}))"
         )
 

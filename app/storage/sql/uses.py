@@ -1,4 +1,5 @@
-"""First and last uses that a rollup is not certain of: looked up in the ledger of one day, by a walk that ends where one is."""
+"""First and last uses that a rollup is not certain of: looked up in the ledger of a day (an hour, a month), by a walk that
+ends where one is."""
 
 from __future__ import annotations
 

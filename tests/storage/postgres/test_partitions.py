@@ -276,10 +276,19 @@ async def test_a_look_at_the_end_sees_what_was_recorded_since_by_whoever_did(
         onwards = await postgres.look(Rows(newest.scope, descending=False, above=lived.as_of - 1, limit=9))
         assert onwards is not None
         assert [each.sequence for each in onwards.rows] == list(range(lived.as_of, look.head + 1))
+    # A page that begins in earlier months ends with what was recorded since, too.
+    for filters in (Filters(customer_id=("c1",)), Filters()):
+        upwards = Rows(newest.scope, filters, descending=False, limit=99)
+        look = await postgres.look(upwards)
+        assert look is not None
+        assert look.rows == await other.rows(replace(upwards, scope=Scope(lived.account_id, look.head)))
+        assert look.rows[-1].sequence == look.head
     clock.now = datetime(2026, 10, 1, tzinfo=UTC)
     await record(other, operator, [usage(customer_id="c1", id="a month later")], rules=rules)
     await other.close()
     assert await postgres.look(newest) is None
+    earlier = await postgres.look(replace(newest, below=lived.as_of))
+    assert earlier is not None  # which has nothing to do with that month
     head = await postgres.head(lived.account_id)
     await postgres.rows(Rows(Scope(lived.account_id, head.sequence), limit=1))
     look = await postgres.look(newest)
