@@ -36,8 +36,6 @@ _SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
     "fsync": "off",
-    # Statistics are the tests' own business: a plan that is looked at must not change because a worker came by.
-    "autovacuum": "off",
     "full_page_writes": "off",
     "synchronous_commit": "off",
     "timezone": "America/New_York",
