@@ -43,6 +43,7 @@ MOST_LOOKS = 256
 FEW = 500
 """Entries of a group that an index by what it is of finds sooner than a walk through a day does."""
 _EVERYTHING = Filters()
+_MOST_LENGTHS = 4_096
 TRIES = 4
 """Times that a rollup is read while others are writing, before the ledger answers."""
 
@@ -87,6 +88,8 @@ class Summaries:
         self._ledger = ledger
         self.reads = RollupReads(dialect)
         self._uses = UseReads(dialect)
+        self._lengths: dict[int, tuple[int, timedelta]] = {}
+        """By account: as of which sequence its first and last use were looked up, and how far apart they are."""
 
     async def cells(self, question: Groups) -> tuple[list[Any], Way]:
         """The rows of cells that the question asks for, and how they were found."""
@@ -149,7 +152,7 @@ class Summaries:
             customers = await self._customers(question, planned)
         if not customers and planned.link is not None:
             return [], Way(rollup.name, planned.reason)
-        if planned.folds and len(customers or question.filters.customer_id or ()) != 1:
+        if planned.folds and not _is_single(question, customers):
             planned = planned.by_days()
         asked = planned
         apart: tuple[int, ...] = ()
@@ -168,7 +171,7 @@ class Summaries:
                 raise Unfit(f"the entries after the sequence are about more than {MOST_APART} {planned.word}s")
         else:
             raise Unfit("the ledger was written to each time that the rollup was read")
-        await self._weigh(question, planned, found)
+        await self._weigh(question, planned, customers, found)
         looks = _Looks(self._dialect, self._uses, self._ledger, question, planned, apart)
         cells: list[Any] = []
         if apart:
@@ -211,21 +214,40 @@ class Summaries:
             raise Unfit("the ledger was written to between two parts of the question")
         return (*heads.pop(), rows)
 
-    async def _weigh(self, question: Groups, planned: Plan, rows: Iterable[Sequence[Any]]) -> None:
+    async def _weigh(self, question: Groups, planned: Plan, customers: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
         """Return if the edges are worth reading: what is asked for may have fewer entries than an edge has of all."""
         if not planned.left or not any(name in INDEXED for name, _ in question.filters.terms()):
             return
-        extent = await self._ledger.extent(question.scope, _EVERYTHING)
-        if extent is None:
+        length = await self._length(question.scope)
+        if length is None:
             return
         edges = sum((end_of(each) - start_of(each) for each in planned.left), timedelta())
-        of_all = int(question.scope.as_of * (edges / max(extent[1] - extent[0], edges)))
+        of_all = int(question.scope.as_of * (edges / max(length, edges)))
         if of_all <= self.reads.entries(rows):
             return
         # There may be many more at other times, which the ledger would have to look through as well.
-        always = replace(question.filters, period=Period())
-        if await self._ledger.fewer(question.scope, always, of_all):
+        always = Groups(question.scope, replace(question.filters, period=Period()))
+        told = plan(always)
+        if told.rollup is not None and (not told.rollup.by_customer or (told.folds and _is_single(question, customers))):
+            _, _, found = await self._read(always, told, customers, ())
+            few = self.reads.entries(found) < of_all
+        else:
+            few = await self._ledger.fewer(question.scope, always.filters, of_all)
+        if few:
             raise Unfit("what is asked for has fewer entries than the edges of the period have of all")
+
+    async def _length(self, scope: Scope) -> timedelta | None:
+        """The time from an account's first use to its last, about: None without any. It is looked up seldom."""
+        as_of, length = self._lengths.get(scope.account_id, (0, timedelta()))
+        if not as_of <= scope.as_of <= 1.1 * as_of:
+            extent = await self._ledger.extent(scope, _EVERYTHING)
+            if extent is None:
+                return None
+            length = extent[1] - extent[0]
+            if len(self._lengths) >= _MOST_LENGTHS:
+                self._lengths.clear()
+            self._lengths[scope.account_id] = (scope.as_of, length)
+        return length
 
     async def newer(self, question: Groups, planned: Plan, customers: Sequence[str], head: int) -> list[Entry]:
         """The entries after the question's sequence that are in the rollup's rows already."""
@@ -262,6 +284,11 @@ class Summaries:
         instant = self._dialect.instant
         uses = (None if first is None else instant(first), None if last is None else instant(last))
         return (*row.key, *row.counts, *uses, *row.sums)
+
+
+def _is_single(question: Groups, customers: Sequence[str]) -> bool:
+    """Whether it is about one customer: the one that is named, or that what is named leads to."""
+    return len(customers or question.filters.customer_id or ()) == 1
 
 
 class _Looks:
