@@ -28,7 +28,7 @@ from app.storage.postgres.readers import Readers
 from app.storage.postgres.reads import PostgresReads
 from app.storage.sql.cells import CellReads, Found
 from app.storage.sql.chosen import ChosenPages
-from app.storage.sql.conditions import EVENT, NARROW, SEQUENCE, Shape, gathering_lead, ordered_lead, shape_of, values_of
+from app.storage.sql.conditions import CHANGES, EVENT, NARROW, SEQUENCE, Shape, gathering_lead, ordered_lead, shape_of, values_of
 from app.storage.sql.dialect import Statement
 from app.storage.sql.extras import ExtraReads
 from app.storage.sql.mapping import Mapping
@@ -149,10 +149,16 @@ class PostgresLedger:
 
     async def stream(self, question: Rows) -> AsyncIterator[list[Entry]]:
         shape = shape_of(question.filters, question.kinds, question.corrections_only)
-        read = self._reads.walk(shape, ordered_lead(shape) or SEQUENCE, question.descending, question.fields)
+        lead = ordered_lead(shape) or SEQUENCE
+        read = self._reads.walk(shape, lead, question.descending, question.fields)
         left = EVERYTHING if question.limit is None else question.limit
         values = self._values(question)
-        for piece in pieces(await self._windows(question), PIECE, descending=question.descending):
+        windows = await self._windows(question)
+        # What has an index of its own and is of one record are few: asked for in all months at once.
+        few = lead == CHANGES
+        for piece in (
+            _in_order(windows, descending=question.descending) if few else pieces(windows, PIECE, descending=question.descending)
+        ):
             values |= piece.values()
             while left > 0 and values["above"] < values["upto"]:
                 values["limit"] = min(BATCH, left)
@@ -209,8 +215,8 @@ class PostgresLedger:
         grouped.way = way
         return grouped
 
-    async def ask(self, statement: Statement, values: dict[str, Any]) -> list[Any]:
-        return await self._readers.fetch(statement, {"recorded_from": FIRST, "recorded_below": LAST} | values)
+    async def ask(self, statement: Statement, values: dict[str, Any], *, steady: bool = False) -> list[Any]:
+        return await self._readers.fetch(statement, {"recorded_from": FIRST, "recorded_below": LAST} | values, steady=steady)
 
     async def ask_entries(self, statement: Statement, values: dict[str, Any], as_of: int, period: Period) -> list[Any]:
         timeline = await self._timeline(values["account_id"], as_of)

@@ -277,14 +277,16 @@ class RollupReads:
         return compile_statement(found, self._dialect)
 
     def _spanning(self, shape: RollupShape, days: str) -> Statement:
-        """Two walks through the days, each of which ends with the first row that fits, and a sum over the months."""
-        [source] = shape.sources
+        """Two walks through the days, each of which ends with the first row that fits, and a sum over months and days."""
         by_day = self._dialect.rollups[days].c.day
         within = list(self._conditions(shape, Source(days, None, None)))
         first, last = (select(end(by_day)).where(*within).correlate(None).scalar_subquery() for end in (func.min, func.max))
-        own = self._dialect.rollups[source.rollup].c
-        entries = cast(func.coalesce(func.sum(own.entries), literal_column("0")), BigInteger)
-        return compile_statement(select(first, last, entries).where(*self._conditions(shape, source)), self._dialect)
+        entries: list[ColumnElement[Any]] = []
+        for source in shape.sources:
+            counted = select(func.sum(self._dialect.rollups[source.rollup].c.entries))
+            its = counted.where(*self._conditions(shape, source)).correlate(None).scalar_subquery()
+            entries.append(cast(func.coalesce(its, literal_column("0")), BigInteger))
+        return compile_statement(select(first, last, sum(entries[1:], entries[0])), self._dialect)
 
     def _conditions(self, shape: RollupShape, source: Source) -> Iterator[ColumnElement[bool]]:
         own = self._dialect.rollups[source.rollup].c

@@ -51,8 +51,8 @@ TRIES = 4
 class Ledger(Protocol):
     """What an engine is asked."""
 
-    async def ask(self, statement: Statement, values: dict[str, Any]) -> list[Any]:
-        """The rows of a statement that is not about entries."""
+    async def ask(self, statement: Statement, values: dict[str, Any], *, steady: bool = False) -> list[Any]:
+        """The rows of a statement that is not about entries; `steady` where it has one plan only, whatever the values."""
         ...
 
     async def ask_entries(self, statement: Statement, values: dict[str, Any], as_of: int, period: Period) -> list[Any]:
@@ -128,9 +128,9 @@ class Summaries:
             return None
         if not customers and planned.link is not None:
             return None
-        if planned.folds:
+        if planned.folds and not _is_single(question, customers):
             planned = planned.by_days()
-        [(first, last, entries)] = await self._ledger.ask(*self.reads.days(question, planned, customers))
+        [(first, last, entries)] = await self._ledger.ask(*self.reads.days(question, planned, customers), steady=True)
         if first is None:
             return None
         # Either all of these are read, or a walk through the day comes upon one: as a rule after one of so many.
@@ -193,7 +193,7 @@ class Summaries:
         """The customers whose rows are to be read, where others than the named ones are: those known at the sequence at least."""
         if planned.link is None:
             return ()
-        found = await self._ledger.ask(*self.reads.customers(question, planned, MOST_CUSTOMERS + 1))
+        found = await self._ledger.ask(*self.reads.customers(question, planned, MOST_CUSTOMERS + 1), steady=True)
         if len(found) > MOST_CUSTOMERS:
             raise Unfit(f"what `{planned.link}` names belongs to more than {MOST_CUSTOMERS} customers")
         return tuple(row[0] for row in found)
@@ -205,7 +205,7 @@ class Summaries:
         heads: set[tuple[int, int | None]] = set()
         rows: list[Sequence[Any]] = []
         for statement, values in self.reads.parts(question, planned, customers, apart):
-            for found in await self._ledger.ask(statement, values):
+            for found in await self._ledger.ask(statement, values, steady=True):
                 if found[0] is None:
                     rows.append(found)
                 else:

@@ -170,7 +170,7 @@ class SqliteLedger:
         grouped.way = way
         return grouped
 
-    async def ask(self, statement: Statement, values: dict[str, Any]) -> list[Any]:
+    async def ask(self, statement: Statement, values: dict[str, Any], *, steady: bool = False) -> list[Any]:
         return await self._readers.brief(statement, values)
 
     async def ask_entries(self, statement: Statement, values: dict[str, Any], as_of: int, period: Period) -> list[Any]:
