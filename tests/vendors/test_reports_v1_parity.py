@@ -21,6 +21,7 @@ from app.api.factory import create_app
 from app.api.graphql.context import Context
 from app.api.graphql.schema import schema
 from app.domain.account import Permission
+from app.domain.instant import WRITTEN
 from app.reports import (
     activities,
     customer_summary,
@@ -142,7 +143,7 @@ async def asked(context: Context, document: str, variables: dict[str, Any]) -> d
     """The data of a GraphQL operation, as JSON tells it."""
     result = await schema.execute(document, variable_values=variables, context_value=context)
     assert result.errors is None, (document, variables, result.errors)
-    data: dict[str, Any] = orjson.loads(orjson.dumps(result.data))
+    data: dict[str, Any] = orjson.loads(orjson.dumps(result.data, option=WRITTEN))
     return data
 
 

@@ -77,9 +77,15 @@ class FlatExecutor(StrawberryGraphQLCoreExecutionContext):
         return super().complete_iterable_value(item_type, field_details_list, info, path, items, position_context)
 
 
-def compiled(executor: Executor[Any], item_type: GraphQLOutputType, details: Any) -> Callable[[Any], list[Any]]:
-    """The function that completes items of that type with that selection. Raises NotFlat where there is none."""
-    return _compiled(executor.schema, _Source(executor, item_type, details).text)
+def compiled(
+    executor: Executor[Any], item_type: GraphQLOutputType, details: Any, *, instants: bool = False
+) -> Callable[[Any], list[Any]]:
+    """The function that completes items of that type with that selection. Raises NotFlat where there is none.
+
+    With `instants` it leaves instants to whoever writes the answer (see `app.domain.instant.WRITTEN`), but those of a whole
+    second, of which orjson would leave out the microseconds.
+    """
+    return _compiled(executor.schema, _Source(executor, item_type, details, instants).text)
 
 
 class _Source:
@@ -88,8 +94,9 @@ class _Source:
     The text holds names from the schema and response names, which GraphQL allows nothing but letters, digits and underscores.
     """
 
-    def __init__(self, executor: Executor[Any], item_type: GraphQLOutputType, details: Any) -> None:
+    def __init__(self, executor: Executor[Any], item_type: GraphQLOutputType, details: Any, instants: bool) -> None:
         self._executor = executor
+        self._instants = instants
         self._functions: list[str] = []
         self._variables = 0
         if executor.middleware_manager is not None and executor.middleware_manager.middlewares:
@@ -113,6 +120,8 @@ class _Source:
         match type_:
             case GraphQLScalarType(name=name) if name in _EXACT:
                 shown = value if name in _AS_THEY_ARE or name == "Int" else f"shown_{name}({value})"
+                if name == "DateTime" and self._instants:
+                    shown = f"({value} if {value}.microsecond else {shown})"
                 fits = f" and -0x80000000 <= {value} <= 0x7fffffff" if name == "Int" else ""
                 return f"({shown} if type({value} := {source}) is exact_{name}{fits} else {otherwise})"
             case GraphQLEnumType(name=name):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Annotated, Any, Generic, TypeAlias, TypeVar
+from typing import Annotated, Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 import strawberry
 from strawberry.relay import PageInfo
@@ -52,10 +52,17 @@ class Connection(Generic[T]):
         return SafeInt(await self.counted())
 
 
+class _EdgeRow(NamedTuple):
+    """What an edge is told from: a page has a hundred, and one of the type's own takes three times as long to make."""
+
+    cursor: str
+    node: Any
+
+
 def connected(page: Page[Any], opened: Opened, counted: Callable[[], Awaitable[int]]) -> dict[str, Any]:
     """What a connection is made of; `counted` gives the number of all rows."""
     return {
-        "edges": [Edge(cursor=cursor, node=row) for cursor, row in zip(page.cursors, page.rows, strict=True)],
+        "edges": list(map(_EdgeRow, page.cursors, page.rows)),
         "page_info": PageInfo(
             has_next_page=page.has_next,
             has_previous_page=page.has_previous,

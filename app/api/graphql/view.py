@@ -7,7 +7,7 @@ decoded without floats, and every refusal has the shape of a GraphQL answer and 
 from __future__ import annotations
 
 from datetime import timedelta
-from functools import partial
+from functools import lru_cache, partial
 from json import JSONDecodeError
 from typing import Any
 
@@ -39,6 +39,7 @@ from app.api.identity import admitting
 from app.api.request_id import request_id
 from app.api.services import Services
 from app.domain.errors import GatewayError, InvalidBody
+from app.domain.instant import WRITTEN
 from app.live import Live
 
 _PARAMETERS = {"query": str, "documentId": str, "variables": dict, "operationName": str, "extensions": dict}
@@ -47,6 +48,7 @@ _NO_STREAM = "Subscriptions are asked over a WebSocket, or with `Accept: text/ev
 JSON = "application/json"
 GRAPHQL_JSON = "application/graphql-response+json"
 
+_content_type = lru_cache(maxsize=64)(parse_content_type)
 _log = structlog.stdlib.get_logger("gateway.graphql")
 
 
@@ -124,7 +126,7 @@ class View(GraphQL[Any, None]):
                 if stated.get(name):
                     stated[name] = exact_json(stated[name])
         else:
-            content_type, _ = parse_content_type(request.content_type or "")
+            content_type, _ = _content_type(request.content_type or "")
             if content_type.lower() != JSON:
                 raise HTTPException(415, f"The body must be JSON, sent as {JSON}.")
             stated = exact_json(await request.get_body())
@@ -156,7 +158,7 @@ class View(GraphQL[Any, None]):
 
     def encode_json(self, data: object) -> str:
         """A part of a stream, as text."""
-        return orjson.dumps(data).decode()
+        return orjson.dumps(data, None, WRITTEN).decode()
 
     def decode_json(self, data: str | bytes) -> object:
         """A message of a WebSocket, without floats. Raises JSONDecodeError, as the library expects."""
@@ -207,4 +209,4 @@ def _refusal(request: Request, status: int, message: str, facts: dict[str, objec
 
 def _response(content: Any, status: int, media_type: str, headers: dict[str, str]) -> Response:
     # What is answered depends on the token, which no shared cache looks at.
-    return Response(orjson.dumps(content), status, {**headers, "Cache-Control": "no-store"}, media_type)
+    return Response(orjson.dumps(content, None, WRITTEN), status, {**headers, "Cache-Control": "no-store"}, media_type)

@@ -4,7 +4,8 @@ For such an operation a plan is made once and kept with its document: which fiel
 that is selected below it (see `completion`). With each call the field's own resolver runs, with its own extensions, between the
 same conversion of arguments before it and that function after it. Whatever else an operation asks for, and whatever goes wrong
 on the way, is answered by the library from the beginning, which then finds the errors and tells them. So only queries have
-plans. A test holds both against each other.
+plans. Instants in such an answer are written with it, by orjson, which takes a fifth of the time. A test holds both against each
+other.
 """
 
 from __future__ import annotations
@@ -95,7 +96,7 @@ class Plan:
             raise NotFlat
         self._schema, self._operation, self._field, self._declared, self._node = schema, operation, field, declared, nodes[0]
         self._takes_source = declared.base_resolver.self_parameter is not None
-        self._complete = compiled(executor, field.type, details)
+        self._complete = compiled(executor, field.type, details, instants=True)
         path = Path(None, self.name, core.query_type.name)
         self._info = executor.build_resolve_info(field, nodes, core.query_type, path)
         chain = build_field_extension_resolvers(declared)

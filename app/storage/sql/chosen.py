@@ -58,7 +58,7 @@ class ChosenPages:
         touched: tuple[str, ...] = ()
         for _ in range(TRIES):
             statement, values = self._choices.choose(question, planned, touched)
-            chosen = self._choices.chosen(await self._ledger.ask(statement, values, steady=True))
+            chosen = self._choices.chosen(await self._ledger.ask(statement, values))
             newer = await self._summaries.newer(question, planned, (), chosen.head)
             named = {each.customer_id or NOTHING for each in newer}
             if named <= set(touched):

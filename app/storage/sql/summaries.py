@@ -130,7 +130,9 @@ class Summaries:
             return None
         if planned.folds and not _is_single(question, customers):
             planned = planned.by_days()
-        [(first, last, entries)] = await self._ledger.ask(*self.reads.days(question, planned, customers), steady=True)
+        statement, values = self.reads.days(question, planned, customers)
+        steady = _is_steady(question, planned, customers)
+        [(first, last, entries)] = await self._ledger.ask(statement, values, steady=steady)
         if first is None:
             return None
         # Either all of these are read, or a walk through the day comes upon one: as a rule after one of so many.
@@ -202,10 +204,11 @@ class Summaries:
         self, question: Groups, planned: Plan, customers: Sequence[str], apart: Sequence[int]
     ) -> tuple[int, int | None, list[Sequence[Any]]]:
         """The head, the day before which days are folded where the plan folds them, and the rows of the answer as of the head."""
+        steady = _is_steady(question, planned, customers)
         heads: set[tuple[int, int | None]] = set()
         rows: list[Sequence[Any]] = []
         for statement, values in self.reads.parts(question, planned, customers, apart):
-            for found in await self._ledger.ask(statement, values, steady=True):
+            for found in await self._ledger.ask(statement, values, steady=steady):
                 if found[0] is None:
                     rows.append(found)
                 else:
@@ -289,6 +292,11 @@ class Summaries:
 def _is_single(question: Groups, customers: Sequence[str]) -> bool:
     """Whether it is about one customer: the one that is named, or that what is named leads to."""
     return len(customers or question.filters.customer_id or ()) == 1
+
+
+def _is_steady(question: Groups, planned: Plan, customers: Sequence[str]) -> bool:
+    """Whether it has one plan only: a customer's rows are few and in one place. Others may take long, and let no page wait."""
+    return planned.rollup is not None and planned.rollup.by_customer and _is_single(question, customers)
 
 
 class _Looks:
