@@ -25,7 +25,7 @@ from app.question.scope import Scope
 from app.storage.memory import open_memory
 from app.storage.postgres import appending
 from app.storage.postgres import ledger as postgres
-from app.storage.sql import known, planner, rollup_writes, summaries
+from app.storage.sql import known, looks, planner, rollup_writes, summaries
 from app.storage.sqlite import ledger as sqlite
 from app.storage.sqlite import pending, runs
 from tests.conftest import DURABLE, Clock, caller, opened
@@ -120,7 +120,7 @@ async def test_every_engine_does_and_answers_as_the_referee(engines: Engines, li
             patch.setattr(planner, "ROLLUPS", chance.choice([planner.ROLLUPS, planner.ROLLUPS, ()]))
             patch.setattr(summaries, "NEAR", chance.choice([3, summaries.NEAR]))
             patch.setattr(summaries, "MOST_APART", chance.choice([1, summaries.MOST_APART]))
-            patch.setattr(summaries, "MOST_LOOKS", chance.choice([2, summaries.MOST_LOOKS]))
+            patch.setattr(looks, "MOST_LOOKS", chance.choice([2, looks.MOST_LOOKS]))
             assert await question.ask(engines.engine, account.id) == answer, question
     assert await engines.engine.false_total(account.id) is None
     stream = engines.engine.stream(Rows(Scope(account.id, head.sequence), descending=False))

@@ -14,10 +14,11 @@ from app.question.order import place, sort_key
 from app.question.way import Way
 from app.storage.sql.cells import CellReads, Found
 from app.storage.sql.dialect import Dialect
+from app.storage.sql.looks import Unfit
 from app.storage.sql.planner import Plan, plan
 from app.storage.sql.rollup_choices import ChoiceReads, Chosen, can_choose
 from app.storage.sql.rollups import NOTHING
-from app.storage.sql.summaries import TRIES, Ledger, Summaries, Unfit
+from app.storage.sql.summaries import TRIES, Ledger, Summaries
 
 MOST_TOUCHED = 64
 """Customers that newer entries may name."""

@@ -8,14 +8,12 @@ subtracted: where newer entries touch a group, or where a reversal has left one 
 from __future__ import annotations
 
 import logging
-from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from app.domain.entry import Entry, EntryKind
-from app.domain.instant import from_micros, to_micros
 from app.domain.period import Period
 from app.question.filters import Filters
 from app.question.groups import Groups
@@ -24,7 +22,8 @@ from app.question.scope import Scope
 from app.question.way import Way
 from app.storage.sql.conditions import OCCURRED_AT
 from app.storage.sql.dialect import Dialect, Statement
-from app.storage.sql.planner import Plan, day_period, end_of, month_from, month_of, plan, start_of
+from app.storage.sql.looks import Entries, Looks, Unfit
+from app.storage.sql.planner import Plan, day_period, end_of, plan, start_of
 from app.storage.sql.rollup_reads import RollupReads, Row
 from app.storage.sql.rollups import NOTHING
 from app.storage.sql.tables import INDEXED
@@ -38,25 +37,17 @@ MOST_CUSTOMERS = 8
 """Customers that a license, an order or a subscription may have for their rows to be looked through."""
 MOST_APART = 64
 """Days, or hours, that these entries may be about."""
-MOST_LOOKS = 256
-"""First and last uses that may have to be looked up."""
-FEW = 500
-"""Entries of a group that an index by what it is of finds sooner than a walk through a day does."""
 _EVERYTHING = Filters()
 _MOST_LENGTHS = 4_096
 TRIES = 4
 """Times that a rollup is read while others are writing, before the ledger answers."""
 
 
-class Ledger(Protocol):
+class Ledger(Entries, Protocol):
     """What an engine is asked."""
 
     async def ask(self, statement: Statement, values: dict[str, Any], *, steady: bool = False) -> list[Any]:
         """The rows of a statement that is not about entries; `steady` where it has one plan only, whatever the values."""
-        ...
-
-    async def ask_entries(self, statement: Statement, values: dict[str, Any], as_of: int, period: Period) -> list[Any]:
-        """The rows of a statement about entries with a sequence of at most `as_of` that occurred in the period."""
         ...
 
     async def counted(self, question: Groups, lead: str | None = None) -> list[Any]:
@@ -74,10 +65,6 @@ class Ledger(Protocol):
     async def rows(self, question: Rows) -> list[Entry]:
         """See `app.ports.Ledger`."""
         ...
-
-
-class Unfit(Exception):
-    """The rollup cannot answer this time; the message says why."""
 
 
 class Summaries:
@@ -174,7 +161,7 @@ class Summaries:
         else:
             raise Unfit("the ledger was written to each time that the rollup was read")
         await self._weigh(question, planned, customers, found)
-        looks = _Looks(self._dialect, self._uses, self._ledger, question, planned, apart)
+        looks = Looks(self._dialect, self._uses, self._ledger, question, planned, apart)
         cells: list[Any] = []
         if apart:
             rows, touched = self._without([self.reads.row(each, question) for each in found], newer, question)
@@ -297,75 +284,3 @@ def _is_single(question: Groups, customers: Sequence[str]) -> bool:
 def _is_steady(question: Groups, planned: Plan, customers: Sequence[str]) -> bool:
     """Whether it has one plan only: a customer's rows are few and in one place. Others may take long, and let no page wait."""
     return planned.rollup is not None and planned.rollup.by_customer and _is_single(question, customers)
-
-
-class _Looks:
-    """First and last uses for one question, in microseconds since 1970, looked up where they have to be."""
-
-    def __init__(
-        self, dialect: Dialect, uses: UseReads, ledger: Ledger, question: Groups, planned: Plan, apart: Sequence[int]
-    ) -> None:
-        self._dialect = dialect
-        self._uses = uses
-        self._ledger = ledger
-        self._question = question
-        self._planned = planned
-        self._apart = apart
-        self.made = 0
-
-    async def extremes(self, row: Row, *, touched: bool) -> tuple[int | None, int | None]:
-        """The first and the last use of a row; `touched` where newer entries may have moved those of the days apart."""
-        if not row.counts[0]:
-            return None, None  # nothing stands
-        first, last = row.first, row.last
-        if not touched:
-            first = min((each for each in (first, row.first_apart) if each is not None), default=None)
-            last = max((each for each in (last, row.last_apart) if each is not None), default=None)
-        found_first = await self._certain(row, first, last=False)
-        found_last = await self._certain(row, last, last=True)
-        if touched:
-            found_first = await self._nearer(row, found_first, last=False)
-            found_last = await self._nearer(row, found_last, last=True)
-        return found_first, found_last
-
-    async def _certain(self, row: Row, twice: int | None, *, last: bool) -> int | None:
-        """A use from a rollup: where it is not certain, nothing that stands lies beyond it, and something does in its day."""
-        if twice is None or bool(twice & 1) is last:
-            return None if twice is None else twice >> 1
-        planned, instant = self._planned, from_micros(twice >> 1)
-        day = planned.number(instant)
-        first, end = (month_of(day), month_from(day + 1)) if planned.tells_month(day) else (day, day + 1)
-        beyond = Period(planned.start(first), instant + timedelta.resolution) if last else Period(instant, planned.start(end))
-        return await self._look(row, beyond, last=last)
-
-    async def _nearer(self, row: Row, known: int | None, *, last: bool) -> int | None:
-        """A use among the days apart that lies beyond the one that is known of the others."""
-        bucket = self._bucket(row)
-        for day in sorted(self._apart, reverse=last):
-            if not bucket.contains(self._planned.start(day)):
-                continue
-            if known is not None and (day < self._planned.number(from_micros(known))) is last:
-                break
-            found = await self._look(row, self._planned.period(day), last=last)
-            if found is not None:
-                return found
-        return known
-
-    async def _look(self, row: Row, period: Period, *, last: bool) -> int | None:
-        question = self._question
-        if self.made == MOST_LOOKS:
-            raise Unfit(f"reversals and newer entries leave more than {MOST_LOOKS} first and last uses uncertain")
-        self.made += 1
-        key = row.key[0 if question.buckets is None else 1 :]
-        statement, values = self._uses.look(question, key, period, last=last, narrow=row.entries < FEW)
-        rows = await self._ledger.ask_entries(statement, values, question.scope.as_of, period)
-        found = [to_micros(self._dialect.moment(each[0])) for each in rows]
-        return (max if last else min)(found, default=None)
-
-    def _bucket(self, row: Row) -> Period:
-        """The time of the row's group: days of which all is in it are meant."""
-        buckets = self._question.buckets
-        if buckets is None:
-            return Period()
-        start = self._dialect.bucket_start(row.key[0], buckets)
-        return Period(start, buckets.edges[bisect_right(buckets.edges, start)])
