@@ -15,7 +15,7 @@ from app.question.measures import NO_EXTRAS, Extras, Measure
 from app.question.order import meets, only_currency, only_unit, place, sort_key, sorting
 from app.question.tally import Cell, Counted, Key, Tally, tallied
 
-__all__ = ["MOST_FILLED", "Cell", "Counted", "fold", "only_currency", "only_unit", "place"]
+__all__ = ["MOST_FILLED", "Cell", "Counted", "added_up", "fold", "only_currency", "only_unit", "place"]
 
 MOST_FILLED = 100_000
 """Groups that filling may make."""
@@ -41,6 +41,26 @@ def fold(counted: Counted | Iterable[Cell], question: Groups, earlier: Counted |
         past = {_of_now(key, question): tally for key, tally in told.items()}
         for key in past:
             tallies.setdefault(key, Tally())
+    return _told(tallies, total, question, past, past_total)
+
+
+def added_up(groups: Iterable[tuple[tuple[str | None, ...], Group]], question: Groups) -> Grouped:
+    """The same from groups by more keys, each with its values under those of `question`: without buckets and extras."""
+    tallies: dict[Key, Tally] = {}
+    total = Tally()
+    for dimensions, group in groups:
+        key = (None, dimensions)
+        found = tallies.get(key)
+        if found is None:
+            found = tallies[key] = Tally()
+        found.take(group)
+    for tally in tallies.values():
+        total.merge(tally)
+    return _told(tallies, total, question, {}, Tally())
+
+
+def _told(tallies: dict[Key, Tally], total: Tally, question: Groups, past: dict[Key, Tally], past_total: Tally) -> Grouped:
+    """What is told of all that was added up."""
     _fill(tallies, question)
     wanted = question.wanted
     # The whole tells extras only where it is the one group.

@@ -6,7 +6,7 @@ how many customers a group has, and the quantities and charges that stand at cer
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -108,6 +108,15 @@ class Tally:
                 _plus(mine, of, total, count)
         self._extend(other.first, other.last)
 
+    def take(self, group: Group) -> None:
+        """Take in what a group has come to, but for extras."""
+        self.events += group.events
+        for unit in group.quantities:
+            _plus(self.quantities, unit.unit, scaled(unit.quantity), unit.events)
+        for each in group.charges:
+            _plus(self.charges, each.currency or None, scaled(each.charge), each.events)
+        self._extend(group.first_use, group.last_use)
+
     def group(self, key: Key, extras: Extras) -> Group:
         """The group that it has come to, with the extras that were asked for."""
         quantities = [UnitTotal(unit, unscaled(total), count) for unit, (total, count) in _ordered(self.quantities)]
@@ -136,15 +145,6 @@ class Tally:
             self.first = first
         if last is not None and (self.last is None or last > self.last):
             self.last = last
-
-
-def cells_of(group: Group, key: Key) -> Iterator[Cell]:
-    """Cells of another key that add up to what a group has come to, but for extras."""
-    yield Cell(*key, None, None, group.events, 0, 0, False, False, 0, 0, group.first_use, group.last_use)
-    for unit in group.quantities:
-        yield Cell(*key, unit.unit, None, 0, unit.events, 0, True, False, scaled(unit.quantity), 0, None, None)
-    for each in group.charges:
-        yield Cell(*key, None, each.currency or None, 0, 0, each.events, False, True, 0, scaled(each.charge), None, None)
 
 
 def _ordered(sums: dict[str | None, list[int]]) -> Iterable[tuple[str | None, list[int]]]:

@@ -14,14 +14,12 @@ from app.domain.errors import InvalidQuery
 from app.domain.instant import from_micros, to_micros
 from app.domain.period import Buckets, Granularity, Period, buckets_before, cut, zone_named
 from app.ports import Ledger
-from app.question import cursor
+from app.question import cursor, fold
 from app.question.filters import Filters, Slice
-from app.question.fold import fold
 from app.question.groups import Compare, Comparison, Group, Grouped, GroupOrder, Groups, Place
 from app.question.keys import GroupKey
 from app.question.measures import INSTANTS, NO_EXTRAS, Condition, Extras, Measure
 from app.question.order import place
-from app.question.tally import cells_of
 from app.reports.report import Opened, PageRequest
 
 
@@ -135,9 +133,8 @@ async def read(
 def added_up(summary: Summary, question: Groups) -> Summary:
     """The answer to a question for fewer keys, of groups by more of them: all of these, without buckets and extras."""
     at = [summary.question.by.index(each) for each in question.by]
-    groups = summary.grouped.groups
-    cells = (cell for each in groups for cell in cells_of(each, (None, tuple([each.dimensions[key] for key in at]))))
-    return Summary(question, fold(cells, question), ())
+    groups = ((tuple([each.dimensions[key] for key in at]), each) for each in summary.grouped.groups)
+    return Summary(question, fold.added_up(groups, question), ())
 
 
 async def whole(ledger: Ledger, summary: Summary, extras: Extras) -> Group:
