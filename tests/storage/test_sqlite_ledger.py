@@ -139,7 +139,7 @@ async def test_a_question_that_took_too_long_is_left_to_a_thread_until_it_is_sho
         (7_200, ["a thread"]),
         (7_200, ["here"]),
     ):
-        monkeypatch.setattr("app.storage.sqlite.readers.BRIEF_SECONDS", seconds)
+        monkeypatch.setattr("app.storage.sqlite.readers.GLANCE_SECONDS", seconds)
         tried.clear()
         assert (await sqlite.groups(question)).total.events == 0
         assert tried == expected

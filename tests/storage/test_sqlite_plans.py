@@ -114,13 +114,15 @@ async def test_a_page_without_usage_walks_the_index_of_the_rest(sqlite: SqliteSt
     assert plans() == [[entries("entries_not_usage", "account_id=?", "sequence>?", "sequence<?")]]
 
 
-async def test_the_changes_of_one_license_walk_an_index_of_their_own(sqlite: SqliteStore, acme: Account, plans: Plans) -> None:
+async def test_the_life_of_one_license_and_its_corrections_walk_an_index_each(
+    sqlite: SqliteStore, acme: Account, plans: Plans
+) -> None:
     scope, filters = Scope(acme.id, 3_000), Filters(license_id=("l1",))
     async for _ in sqlite.stream(Rows(scope, filters, frozenset({EntryKind.ACTIVITY, EntryKind.CATALOGUE}))):
         pass
     await sqlite.rows(Rows(scope, filters.within(DAY), corrections_only=True, limit=100))
-    step = entries("entries_changes_by_license", "account_id=?", "license_id=?", "sequence>?", "sequence<?")
-    assert plans() == [[step], [step]]
+    found = ("account_id=?", "license_id=?", "sequence>?", "sequence<?")
+    assert plans() == [[entries("entries_life_by_license", *found)], [entries("entries_changes_by_license", *found)]]
 
 
 async def test_a_page_of_a_period_glances_along_the_key_and_then_gathers(

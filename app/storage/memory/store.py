@@ -40,6 +40,8 @@ _BATCH = 1_000
 class MemoryStore:
     """Lists and dicts behind `app.ports.Store`."""
 
+    remote = False
+
     def __init__(self) -> None:
         self.ledgers: dict[int, AccountLedger] = {}
         self.locks: dict[int, asyncio.Lock] = {}

@@ -28,7 +28,17 @@ from app.storage.postgres.readers import Readers
 from app.storage.postgres.reads import PostgresReads
 from app.storage.sql.cells import CellReads, Found
 from app.storage.sql.chosen import ChosenPages
-from app.storage.sql.conditions import CHANGES, EVENT, NARROW, SEQUENCE, Shape, gathering_lead, ordered_lead, shape_of, values_of
+from app.storage.sql.conditions import (
+    EVENT,
+    NARROW,
+    OF_LICENSES,
+    SEQUENCE,
+    Shape,
+    gathering_lead,
+    ordered_lead,
+    shape_of,
+    values_of,
+)
 from app.storage.sql.dialect import Statement
 from app.storage.sql.extras import ExtraReads
 from app.storage.sql.mapping import Mapping
@@ -51,6 +61,8 @@ _sequence = attrgetter("sequence")
 
 class PostgresLedger:
     """See `app.ports.Ledger`. Entries below a scope's end never change, so several queries still see one state."""
+
+    remote = True
 
     def __init__(self, readers: Readers, months: Months) -> None:
         dialect = PostgresDialect()
@@ -94,7 +106,7 @@ class PostgresLedger:
             "recorded_from": windows[0].recorded_from if windows else FIRST,
             "recorded_below": windows[-1].recorded_below if windows else LAST,
         }
-        return [bytes(row[0]) for row in await self._readers.fetch(statement, values | bounds)]
+        return [bytes(row[0]) for row in await self._readers.fetch(statement, values | bounds, steady=True)]
 
     async def rows(self, question: Rows) -> list[Entry]:
         limit = EVERYTHING if question.limit is None else question.limit
@@ -155,14 +167,14 @@ class PostgresLedger:
         values = self._values(question)
         windows = await self._windows(question)
         # What has an index of its own and is of one record are few: asked for in all months at once.
-        few = lead == CHANGES
+        few = lead in OF_LICENSES
         for piece in (
             _in_order(windows, descending=question.descending) if few else pieces(windows, PIECE, descending=question.descending)
         ):
             values |= piece.values()
             while left > 0 and values["above"] < values["upto"]:
                 values["limit"] = min(BATCH, left)
-                batch = await self._entries(read, values)
+                batch = await self._entries(read, values, steady=few)
                 if batch:
                     yield batch
                 left -= len(batch)

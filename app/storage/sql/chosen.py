@@ -35,6 +35,8 @@ class ChosenPages:
 
     async def page(self, question: Groups) -> Grouped | None:
         """The answer; None where all groups have to be added up for it."""
+        if question.limit is None:
+            return None
         planned = plan(question)
         if not can_choose(question, planned):
             return None

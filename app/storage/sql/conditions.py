@@ -24,9 +24,12 @@ SEQUENCE = "sequence"
 OCCURRED_AT = "occurred_at"
 EVENT = "event"
 NOT_USAGE = "not_usage"
+LIFE = "life"
 CHANGES = "changes"
 """What can lead beside the columns in INDEXED: the key, and the indexes by occurred_at, of corrections, without usage, and of a
-license's corrections and entries without usage."""
+license's entries without usage, alone and with its corrections."""
+OF_LICENSES = {LIFE: "entries_life_by_license", CHANGES: "entries_changes_by_license"}
+"""The names of those two, which lead to few entries of one license."""
 
 NARROW = INDEXED[: INDEXED.index("product_id")]
 """Columns that name so few entries that all of them can be read and sorted."""
@@ -104,7 +107,7 @@ def ordered_lead(shape: Shape) -> str | None:
     single = {name for name, count in shape.terms if count == 1}
     without_usage = shape.kinds is not None and EntryKind.USAGE.value not in shape.kinds
     if "license_id" in single and "request_id" not in single and (without_usage or shape.corrections):
-        return CHANGES
+        return LIFE if without_usage else CHANGES
     found = next((name for name in INDEXED if name in single), None)
     return NOT_USAGE if found is None and without_usage else found
 
@@ -129,7 +132,7 @@ def conditions(dialect: Dialect, shape: Shape, lead: str) -> Iterator[ColumnElem
     columns = dialect.entries.c
 
     def column(name: str) -> ColumnElement[Any]:
-        leads = name == lead or (lead == CHANGES and name == "license_id")
+        leads = name == lead or (lead in OF_LICENSES and name == "license_id")
         return columns[name] if leads else dialect.unindexed(columns[name])
 
     # Every index by a column goes on with the sequence, but only the values of these two are not given one by one.
@@ -138,8 +141,7 @@ def conditions(dialect: Dialect, shape: Shape, lead: str) -> Iterator[ColumnElem
     yield sequence > bindparam("above", type_=BigInteger)
     yield sequence <= bindparam("upto", type_=BigInteger)
     yield from dialect.bounds()
-    without_usage = shape.kinds is not None and EntryKind.USAGE.value not in shape.kinds
-    if lead == NOT_USAGE or (lead == CHANGES and without_usage):
+    if lead in (NOT_USAGE, LIFE):
         yield columns.kind != literal_column("'usage'")  # said as the partial index says it
     if shape.kinds is not None:
         kinds: list[ColumnElement[str]] = [literal_column(f"'{kind}'") for kind in shape.kinds]

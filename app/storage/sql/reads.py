@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import BigInteger, ColumnElement, Select, bindparam, func, literal_column, select
 
 from app.domain.entry import Entry
-from app.storage.sql.conditions import CHANGES, OCCURRED_AT, SEQUENCE, Shape, conditions, gathering_lead
+from app.storage.sql.conditions import OCCURRED_AT, OF_LICENSES, SEQUENCE, Shape, conditions, gathering_lead
 from app.storage.sql.dialect import Dialect, Statement, compile_statement
 from app.storage.sql.mapping import Mapping
 from app.storage.sql.partial import Part, part
@@ -60,8 +60,8 @@ class Reads:
         """Entries in sequence order, along an index that has them in that order."""
         read = self._part(fields)
         rows = self._rows(read).where(*conditions(self._dialect, shape, lead))
-        if lead == CHANGES:  # which looks to SQLite like the index of all that names the license
-            rows = rows.with_hint(self._dialect.entries, "INDEXED BY entries_changes_by_license", "sqlite")
+        if lead in OF_LICENSES:  # which look to SQLite like the index of all that names the license
+            rows = rows.with_hint(self._dialect.entries, f"INDEXED BY {OF_LICENSES[lead]}", "sqlite")
         return EntryRead(self._compiled(self._ordered(rows, descending)), read.entry)
 
     def _gather(self, shape: Shape, descending: bool, fields: frozenset[str] | None = None) -> EntryRead:

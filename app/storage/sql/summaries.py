@@ -7,7 +7,9 @@ subtracted: where newer entries touch a group, or where a reversal has left one 
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -38,7 +40,8 @@ MOST_CUSTOMERS = 8
 MOST_APART = 64
 """Days, or hours, that these entries may be about."""
 _EVERYTHING = Filters()
-_MOST_LENGTHS = 4_096
+_MOST_LENGTHS, _MOST_WEIGHTS, _MOST_LINKED = 4_096, 256, 64
+_LINKED_SECONDS = 2.0
 TRIES = 4
 """Times that a rollup is read while others are writing, before the ledger answers."""
 
@@ -77,6 +80,11 @@ class Summaries:
         self._uses = UseReads(dialect)
         self._lengths: dict[int, tuple[int, timedelta]] = {}
         """By account: as of which sequence its first and last use were looked up, and how far apart they are."""
+        self._linked: dict[tuple[Scope, str, tuple[Any, ...]], tuple[float, tuple[str, ...]]] = {}
+        """By scope and what is named: the customers that it leads to, and until when that is taken for granted. As of a scope it
+        does not change, unless what is kept beside the ledger is made anew; and a report asks again."""
+        self._weights: dict[tuple[int, Filters], tuple[int, int]] = {}
+        """By account and filters: as of which sequence the entries of all times that fit were counted, and how many there are."""
 
     async def cells(self, question: Groups) -> tuple[list[Any], Way]:
         """The rows of cells that the question asks for, and how they were found."""
@@ -124,14 +132,16 @@ class Summaries:
             return None
         # Either all of these are read, or a walk through the day comes upon one: as a rule after one of so many.
         narrow = entries * entries < scope.as_of
-        found = []
-        for day, is_last in ((first, False), (last, True)):
+
+        async def looked(day: int, *, is_last: bool) -> datetime | None:
             statement, values = self._uses.any(question, day_period(day), last=is_last, narrow=narrow)
             rows = await self._ledger.ask_entries(statement, values, scope.as_of, day_period(day))
-            if not rows:
-                return None  # all of that day is newer than the scope
-            found.append((max if is_last else min)(self._dialect.moment(each[0]) for each in rows))
-        return found[0], found[1]
+            return (max if is_last else min)((self._dialect.moment(each[0]) for each in rows), default=None)
+
+        begin, end = await asyncio.gather(looked(first, is_last=False), looked(last, is_last=True))
+        if begin is None or end is None:
+            return None  # all of that day is newer than the scope
+        return begin, end
 
     async def rolled(self, question: Groups, planned: Plan, customers: tuple[str, ...] | None = None) -> tuple[list[Any], Way]:
         """The rows of cells that the plan's rollup tells, of all customers or these, and how. Raises Unfit."""
@@ -182,10 +192,17 @@ class Summaries:
         """The customers whose rows are to be read, where others than the named ones are: those known at the sequence at least."""
         if planned.link is None:
             return ()
-        found = await self._ledger.ask(*self.reads.customers(question, planned, MOST_CUSTOMERS + 1), steady=True)
+        key = (question.scope, planned.link, dict(question.filters.terms())[planned.link])
+        until, found = self._linked.get(key, (0.0, ()))
+        if time.monotonic() > until:
+            rows = await self._ledger.ask(*self.reads.customers(question, planned, MOST_CUSTOMERS + 1), steady=True)
+            found = tuple([row[0] for row in rows])
+            if len(self._linked) >= _MOST_LINKED:
+                self._linked.clear()
+            self._linked[key] = time.monotonic() + _LINKED_SECONDS, found
         if len(found) > MOST_CUSTOMERS:
             raise Unfit(f"what `{planned.link}` names belongs to more than {MOST_CUSTOMERS} customers")
-        return tuple(row[0] for row in found)
+        return found
 
     async def _read(
         self, question: Groups, planned: Plan, customers: Sequence[str], apart: Sequence[int]
@@ -219,12 +236,23 @@ class Summaries:
         always = Groups(question.scope, replace(question.filters, period=Period()))
         told = plan(always)
         if told.rollup is not None and (not told.rollup.by_customer or (told.folds and _is_single(question, customers))):
-            _, _, found = await self._read(always, told, customers, ())
-            few = self.reads.entries(found) < of_all
+            few = await self._weight(always, told, customers) < of_all
         else:
             few = await self._ledger.fewer(question.scope, always.filters, of_all)
         if few:
             raise Unfit("what is asked for has fewer entries than the edges of the period have of all")
+
+    async def _weight(self, always: Groups, planned: Plan, customers: Sequence[str]) -> int:
+        """How many entries of all times there are, about. A report asks of two periods, and its readers again and again."""
+        scope, key = always.scope, (always.scope.account_id, always.filters)
+        as_of, entries = self._weights.get(key, (0, 0))
+        if not as_of <= scope.as_of <= 1.1 * as_of:
+            _, _, found = await self._read(always, planned, customers, ())
+            entries = self.reads.entries(found)
+            if len(self._weights) >= _MOST_WEIGHTS:
+                self._weights.clear()
+            self._weights[key] = (scope.as_of, entries)
+        return entries
 
     async def _length(self, scope: Scope) -> timedelta | None:
         """The time from an account's first use to its last, about: None without any. It is looked up seldom."""

@@ -416,6 +416,8 @@ def entry_indexes() -> tuple[Index, ...]:
         _partial("entries_not_usage", "kind <> 'usage'"),
         # Few among a busy license's usage, too: its life and what of it was corrected, which an audit tells.
         _partial("entries_changes_by_license", CHANGES_OF_LICENSES, "license_id"),
+        # And its life among a thousand corrections.
+        _partial("entries_life_by_license", "license_id IS NOT NULL AND kind <> 'usage'", "license_id"),
         *(_partial(f"entries_by_{column}", f"{column} IS NOT NULL", column) for column in INDEXED),
     )
 

@@ -17,8 +17,6 @@ from app.storage.sqlite.connection import connect_reader
 
 GLANCE_SECONDS = 0.002
 """How long the event loop may be held by an answer that is read right here."""
-BRIEF_SECONDS = 0.001
-"""The same for one that may be short, and often is."""
 _MOST_LONG = 1_000
 """Statements that are remembered to take longer."""
 _LOOKED = 1_000
@@ -76,10 +74,10 @@ class Readers:
         if statement.sql in self._long:
             began = time.perf_counter()
             rows = await self.fetch(statement, values)
-            if time.perf_counter() - began < BRIEF_SECONDS / 2:
+            if time.perf_counter() - began < GLANCE_SECONDS / 2:
                 self._long.discard(statement.sql)
             return rows
-        here = self._read(statement, values, BRIEF_SECONDS)
+        here = self._read(statement, values, GLANCE_SECONDS)
         if here is None:
             if len(self._long) >= _MOST_LONG:
                 self._long.clear()
