@@ -152,6 +152,9 @@ class Transaction(Protocol):
 class Ledger(Protocol):
     """What can be asked of entries. Every answer is about the question's scope alone."""
 
+    remote: bool
+    """Whether a server answers, so that what several questions asked at once take is waited for once."""
+
     async def head(self, account_id: int) -> Head:
         """The end of the account's ledger as last committed."""
         ...

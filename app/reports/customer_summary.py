@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from app.domain.catalogue import RecordKind
+from app.domain.catalogue import Record, RecordKind
 from app.domain.decimal import scaled, unscaled
 from app.domain.entry import Entry
 from app.domain.period import Period
@@ -18,6 +18,7 @@ from app.question.groups import Dimension, Group, Groups
 from app.question.records import Records
 from app.question.rows import Rows
 from app.reports import feed
+from app.reports.at_once import AtOnce
 from app.reports.grouping import Summary, SummaryQuestion, Wanted, added_up, read
 from app.reports.parameters import Parameters, subject
 from app.reports.report import Opened, Report, Section, column, columns_of
@@ -86,25 +87,34 @@ async def answer(ledger: Ledger, opened: Opened, parameters: Parameters) -> Asyn
     customer_id = subject(filters, "customer_id")
     record = await find(ledger, scope, RecordKind.CUSTOMER, customer_id)
     yield CUSTOMER, [record_row(record)]
-    used = await read(ledger, opened, SummaryQuestion(filters, (Dimension.LICENSE, Dimension.PRODUCT)))
-    by_license = added_up(used, Groups(scope, filters, (Dimension.LICENSE,)))
-    yield LICENSES, await _licenses(ledger, opened, parameters, customer_id, by_license)
-    by_product = added_up(used, Groups(scope, filters, (Dimension.PRODUCT,)))
-    if extras:  # which cannot be added up
-        by_product = await read(ledger, opened, SummaryQuestion(filters, (Dimension.PRODUCT,)), wanted=Wanted.everywhere(extras))
-    for told in (*total_rows(by_product), *group_rows(PRODUCTS, by_product)):
-        yield told
-    by_feature = await read(ledger, opened, SummaryQuestion(filters, (Dimension.FEATURE,)), wanted=Wanted(groups=extras))
-    for told in group_rows(FEATURES, by_feature):
-        yield told
-    yield TREND, await _trend(ledger, opened, parameters)
-    async for batch in feed.batches(ledger, Rows(scope, filters, limit=parameters.limit)):
-        yield ACTIVITIES, batch
+    compared = _compared(opened, filters.period)
+    async with AtOnce(ledger) as at_once:
+        by_both = at_once.start(read(ledger, opened, SummaryQuestion(filters, (Dimension.LICENSE, Dimension.PRODUCT))))
+        owned = at_once.start(ledger.records(Records(scope, RecordKind.LICENSE, customer_id=customer_id)))
+        features = SummaryQuestion(filters, (Dimension.FEATURE,))
+        by_feature = at_once.start(read(ledger, opened, features, wanted=Wanted(groups=extras)))
+        totals = [at_once.start(read(ledger, opened, SummaryQuestion(filters.within(each)))) for each in compared]
+        activities = feed.begun(at_once, ledger, Rows(scope, filters, limit=parameters.limit))
+        used = await by_both
+        by_license = added_up(used, Groups(scope, filters, (Dimension.LICENSE,)))
+        yield LICENSES, await _licenses(ledger, opened, parameters, await owned, by_license)
+        by_product = added_up(used, Groups(scope, filters, (Dimension.PRODUCT,)))
+        if extras:  # which cannot be added up
+            products = SummaryQuestion(filters, (Dimension.PRODUCT,))
+            by_product = await read(ledger, opened, products, wanted=Wanted.everywhere(extras))
+        for told in (*total_rows(by_product), *group_rows(PRODUCTS, by_product)):
+            yield told
+        for told in group_rows(FEATURES, await by_feature):
+            yield told
+        yield TREND, _trend(filters, compared, [(await each).grouped.total for each in totals])
+        async for batch in activities:
+            yield ACTIVITIES, batch
 
 
-async def _licenses(ledger: Ledger, opened: Opened, parameters: Parameters, customer_id: str, used: Summary) -> list[LicenseRow]:
+async def _licenses(
+    ledger: Ledger, opened: Opened, parameters: Parameters, owned: Sequence[Record], used: Summary
+) -> list[LicenseRow]:
     groups = {each.dimensions[0]: each for each in used.grouped.groups if each.dimensions[0] is not None}
-    owned = await ledger.records(Records(opened.scope, RecordKind.LICENSE, customer_id=customer_id))
     records = await described(ledger, opened.scope, RecordKind.LICENSE, {str(each) for each in groups} | {r.id for r in owned})
     rows = []
     for each in records:
@@ -124,8 +134,8 @@ async def _licenses(ledger: Ledger, opened: Opened, parameters: Parameters, cust
     return rows
 
 
-async def _trend(ledger: Ledger, opened: Opened, parameters: Parameters) -> list[TrendRow]:
-    filters, period = parameters.filters, parameters.filters.period
+def _compared(opened: Opened, period: Period) -> list[Period]:
+    """The period that the trend is about, and the one before it where there is time before; none of an empty ledger."""
     end = period.end or opened.recorded_at
     if end is None:
         return []
@@ -133,11 +143,17 @@ async def _trend(ledger: Ledger, opened: Opened, parameters: Parameters) -> list
     if start is None or period.end is None:
         start = _earlier(end, timedelta(days=TREND_DAYS))
     before = _earlier(start, end - start)
-    present = (await read(ledger, opened, SummaryQuestion(filters.within(Period(start, end))))).grouped.total
-    past = Group(None, ())
-    if before < start:
-        past = (await read(ledger, opened, SummaryQuestion(filters.within(Period(before, start))))).grouped.total
-    now, then = measures_of(present), measures_of(past)
+    return [Period(start, end), Period(before, start)] if before < start else [Period(start, end)]
+
+
+def _trend(filters: Filters, compared: Sequence[Period], totals: Sequence[Group]) -> list[TrendRow]:
+    """The totals of these periods beside each other."""
+    if not compared:
+        return []
+    period, before = compared[0], compared[1] if len(compared) > 1 else None
+    assert period.start is not None
+    assert period.end is not None
+    now, then = measures_of(totals[0]), measures_of(Group(None, ()) if before is None else totals[1])
     rows = []
     for key in sorted(now.keys() | then.keys(), key=lambda each: (_MEASURES.index(each[0]), each[1] is None, each[1] or "")):
         value, previous = now.get(key, Decimal(0)), then.get(key, Decimal(0))
@@ -148,11 +164,11 @@ async def _trend(ledger: Ledger, opened: Opened, parameters: Parameters) -> list
                 value=value,
                 previous=previous,
                 change=unscaled(scaled(value) - scaled(previous)),
-                period_start=start,
-                period_end=end,
-                previous_start=before,
-                opened=filters.within(Period(start, end)),
-                opened_before=filters.within(Period(before, start)) if before < start else None,
+                period_start=period.start,
+                period_end=period.end,
+                previous_start=(before and before.start) or period.start,
+                opened=filters.within(period),
+                opened_before=None if before is None else filters.within(before),
             )
         )
     return rows

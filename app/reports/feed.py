@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -14,6 +14,7 @@ from app.question import cursor
 from app.question.filters import Filters
 from app.question.rows import Rows
 from app.question.scope import Scope
+from app.reports.at_once import AtOnce
 from app.reports.parameters import Parameters
 from app.reports.report import Column, Opened, Page, PageRequest, Section, columns_of
 
@@ -164,6 +165,15 @@ async def batches(ledger: Ledger, rows: Rows) -> AsyncIterator[list[Entry]]:
         yield batch
     if empty:
         yield []
+
+
+def begun(at_once: AtOnce, ledger: Ledger, rows: Rows) -> AsyncIterator[list[Entry]]:
+    """The same, begun with beside others where they are limited."""
+    return batches(ledger, rows) if rows.limit is None else _alone(at_once.start(ledger.rows(rows)))
+
+
+async def _alone(found: Awaitable[list[Entry]]) -> AsyncIterator[list[Entry]]:
+    yield await found
 
 
 async def count(ledger: Ledger, opened: Opened, question: FeedQuestion, kinds: frozenset[EntryKind] | None) -> int:

@@ -16,12 +16,16 @@ from app.ports import Ledger
 from app.question.groups import Dimension
 from app.question.rows import Rows
 from app.reports import feed
+from app.reports.at_once import AtOnce
 from app.reports.grouping import SummaryQuestion, Wanted, read
 from app.reports.parameters import Parameters, subject
 from app.reports.report import Column, Opened, Report, Section, column, columns_of
 from app.reports.subjects import find, record_row, record_section
 from app.reports.totals import TOTAL, group_rows, tables, total_rows
 from app.reports.tree import root_of
+
+_LIFE = frozenset({EntryKind.ACTIVITY, EntryKind.CATALOGUE})
+"""The kinds of entries that tell a license's states."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,37 +86,41 @@ COVER = Section(
 async def answer(ledger: Ledger, opened: Opened, parameters: Parameters) -> AsyncIterator[tuple[Section, Sequence[Any]]]:
     """The report's rows; corrections and activities with the first `limit` rows each, or all of them."""
     filters, scope = parameters.filters, opened.scope
+    zone, extras = parameters.zone, parameters.extras
     record = await find(ledger, scope, RecordKind.LICENSE, subject(filters, "license_id"))
     yield LICENSE, [record_row(record)]
-    life = Rows(scope, filters, frozenset({EntryKind.ACTIVITY, EntryKind.CATALOGUE}), descending=False)
-    states = [each async for batch in ledger.stream(life) for each in batch if _is_of_license(each)]
-    yield STATES, [_state(each) for each in states]
-    wanted = Wanted.everywhere(parameters.extras)
-    by_feature = await read(ledger, opened, SummaryQuestion(filters, (Dimension.FEATURE,)), wanted=wanted)
-    for told in (*total_rows(by_feature), *group_rows(FEATURES, by_feature)):
-        yield told
-    by_month = await read(
-        ledger, opened, SummaryQuestion(filters, (), Granularity.MONTH, parameters.zone), wanted=Wanted(groups=parameters.extras)
-    )
-    for told in group_rows(MONTHS, by_month):
-        yield told
-    corrections = Rows(scope, filters, corrections_only=True, limit=parameters.limit)
-    async for batch in feed.batches(ledger, corrections):
-        yield CORRECTIONS, batch
-    async for batch in feed.batches(ledger, Rows(scope, filters, limit=parameters.limit)):
-        yield ACTIVITIES, batch
-    newest = await ledger.rows(Rows(scope, limit=1))
-    yield (
-        COVER,
-        [
-            CoverRow(
-                as_of=scope.as_of,
-                recorded_at=newest[0].recorded_at if newest else None,
-                chain=newest[0].chain.hex() if newest else None,
-                root=(await root_of(ledger, scope.account_id, scope.as_of)).hex(),
-            )
-        ],
-    )
+    async with AtOnce(ledger) as at_once:
+        states = at_once.start(_states(ledger, Rows(scope, filters, _LIFE, descending=False)))
+        features, months = SummaryQuestion(filters, (Dimension.FEATURE,)), SummaryQuestion(filters, (), Granularity.MONTH, zone)
+        # First what asks most questions one after another.
+        by_month = at_once.start(read(ledger, opened, months, wanted=Wanted(groups=extras)))
+        by_feature = at_once.start(read(ledger, opened, features, wanted=Wanted.everywhere(extras)))
+        corrections = feed.begun(at_once, ledger, Rows(scope, filters, corrections_only=True, limit=parameters.limit))
+        activities = feed.begun(at_once, ledger, Rows(scope, filters, limit=parameters.limit))
+        end = at_once.start(ledger.rows(Rows(scope, limit=1)))
+        root = at_once.start(root_of(ledger, scope.account_id, scope.as_of))
+        yield STATES, await states
+        summary = await by_feature
+        for told in (*total_rows(summary), *group_rows(FEATURES, summary)):
+            yield told
+        for told in group_rows(MONTHS, await by_month):
+            yield told
+        async for batch in corrections:
+            yield CORRECTIONS, batch
+        async for batch in activities:
+            yield ACTIVITIES, batch
+        newest = await end
+        cover = CoverRow(
+            as_of=scope.as_of,
+            recorded_at=newest[0].recorded_at if newest else None,
+            chain=newest[0].chain.hex() if newest else None,
+            root=(await root).hex(),
+        )
+        yield COVER, [cover]
+
+
+async def _states(ledger: Ledger, life: Rows) -> list[StateRow]:
+    return [_state(each) async for batch in ledger.stream(life) for each in batch if _is_of_license(each)]
 
 
 def _is_of_license(entry: Entry) -> bool:

@@ -164,7 +164,7 @@ async def test_a_report_is_read_once(
     alone = [*asked]
     asked.clear()
     assert (await door.ask(query(name, arguments))).data[name] is not None
-    assert asked == alone
+    assert sorted(asked, key=repr) == sorted(alone, key=repr)  # of a server some at once
 
 
 def noting(asked: list[Any], method: Any) -> Any:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextvars import ContextVar
 from typing import Any
 
 import pytest
@@ -15,6 +17,7 @@ from app.ledger.catalogue import upsert
 from app.ledger.commands import Rules, amend, record, retract
 from app.ledger.erasure import erase
 from app.ports import Store
+from app.reports.at_once import MOST
 from tests.asking import ledger_of, told
 from tests.conftest import Clock
 from tests.events import START, activity, at, usage
@@ -335,3 +338,39 @@ async def test_a_report_is_the_same_as_of_the_same_sequence_for_ever(
     await upsert(store, admin, RecordKind.CUSTOMER, "c1", {"name": "Ada & Sons"}, rules=rules)
     assert await told(store, admin, report, as_of=14, **given) == frozen
     assert await told(store, admin, report, **given) != live
+
+
+@pytest.mark.usefixtures("life")
+@pytest.mark.parametrize(
+    ("report", "subject"), [("license_audit", {"license_id": "l1"}), ("customer_summary", {"customer_id": "c1"})]
+)
+async def test_what_needs_nothing_of_each_other_is_asked_at_once_of_a_server_and_in_turn_of_a_file(
+    store: Store, admin: Principal, monkeypatch: pytest.MonkeyPatch, report: str, subject: dict[str, str]
+) -> None:
+    under_way, most = 0, 0
+    inside = ContextVar("inside", default=False)
+
+    def counting(ask: Any) -> Any:
+        async def counted(*question: Any) -> Any:
+            nonlocal under_way, most
+            if inside.get():
+                return await ask(*question)  # which an engine asks itself for an answer
+            inside.set(True)
+            under_way += 1
+            most = max(most, under_way)
+            try:
+                await asyncio.sleep(0)
+                return await ask(*question)
+            finally:
+                under_way -= 1
+                inside.set(False)
+
+        return counted
+
+    for name in ("rows", "records", "extent", "groups"):
+        monkeypatch.setattr(store, name, counting(getattr(store, name)))
+
+    await told(store, admin, report, **subject)
+
+    # One more than are started at once: what is awaited where it is asked.
+    assert 1 < most <= MOST + 1 if store.remote else most == 1
