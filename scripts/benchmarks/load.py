@@ -1,7 +1,8 @@
 """A load generator: sends one request again and again over a few connections, and times every answer.
 
-It runs as a process of its own (`python -m scripts.benchmarks.load` reads a job from its standard input), so that the server
-and the load share the machine as a server and its callers do, and no interpreter.
+It runs as a process of its own (`python -m scripts.benchmarks.load` reads a job from each line of its standard input), so that
+the server and the load share the machine as a server and its callers do, and no interpreter. It is started once: a start takes as
+long as a short measurement.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import subprocess
 import sys
 import time
 from dataclasses import asdict, dataclass
+from functools import cache
+from typing import Any
 from urllib.parse import urlsplit
 
 
@@ -76,12 +79,22 @@ def one(call: Call) -> bytes:
 def timed(call: Call, *, seconds: float, connections: int) -> Timed:
     """Send the request for so long, on so many connections at once, each waiting for its answer."""
     job = {"call": asdict(call), "seconds": seconds, "connections": connections}
-    done = subprocess.run(
-        [sys.executable, "-m", "scripts.benchmarks.load"], input=json.dumps(job), capture_output=True, text=True, check=False
-    )
-    if done.returncode != 0:
-        raise RuntimeError(done.stderr[-2_000:])
-    return Timed(**json.loads(done.stdout))
+    generator = _generator()
+    assert generator.stdin is not None
+    assert generator.stdout is not None
+    generator.stdin.write(json.dumps(job) + "\n")
+    generator.stdin.flush()
+    told = generator.stdout.readline()
+    if not told:
+        raise RuntimeError("the load generator ended; what it said stands above")
+    return Timed(**json.loads(told))
+
+
+@cache
+def _generator() -> subprocess.Popen[str]:
+    """The process that sends. It ends with this one, at the end of its standard input."""
+    command = [sys.executable, "-m", "scripts.benchmarks.load"]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
 def _answer(received: bytes) -> tuple[int, bytes] | None:
@@ -135,7 +148,11 @@ class _Connection:
 
 
 def _main() -> None:
-    job = json.load(sys.stdin)
+    for line in sys.stdin:
+        print(json.dumps(_sent(json.loads(line))), flush=True)
+
+
+def _sent(job: dict[str, Any]) -> dict[str, float]:
     call = Call(**job["call"])
     parts = urlsplit(call.url)
     request = call.bytes()
@@ -158,11 +175,13 @@ def _main() -> None:
                     each.send(request)
                 else:
                     selector.unregister(each.socket)
+                    each.socket.close()
                     under_way -= 1
     seconds = time.perf_counter() - began
     took.sort()
     p50, p99 = (took[min(len(took) - 1, int(len(took) * part))] * 1_000 for part in (0.5, 0.99))
-    json.dump({"answers": len(took), "seconds": seconds, "p50": p50, "p99": p99}, sys.stdout)
+    selector.close()
+    return {"answers": len(took), "seconds": seconds, "p50": p50, "p99": p99}
 
 
 if __name__ == "__main__":

@@ -68,7 +68,7 @@ def run(place: Place, *, seconds: float, runs: int) -> Iterator[Result]:
                 )
         bare.close()
     with copied(place) as copy:
-        yield asyncio.run(_singles(copy, runs))
+        yield asyncio.run(_singles(copy, runs, alone=max(64, round(seconds * SINGLE / 8))))
 
 
 @contextmanager
@@ -177,14 +177,14 @@ class Bare:
         return took
 
 
-async def _singles(place: Place, runs: int) -> Result:
+async def _singles(place: Place, runs: int, *, alone: int) -> Result:
     """Single events from 64 callers at once, and one after the other; both through the command, without HTTP."""
     store = await open_store(Settings(database_url=place.url))
     try:
         account = await store.account_named(LARGE)
         assert account is not None
         caller = Principal(account, "bench", frozenset({Permission.ADMIN.value}))
-        pairs = [(await _rate(store, caller, CALLERS), await _rate(store, caller, 1)) for _ in range(runs + 1)][1:]
+        pairs = [(await _rate(store, caller, CALLERS, SINGLE), await _rate(store, caller, 1, alone)) for _ in range(runs + 1)][1:]
     finally:
         await store.close()
     ours, theirs = (sorted(each)[len(pairs) // 2] for each in zip(*pairs, strict=True))
@@ -199,8 +199,8 @@ async def _singles(place: Place, runs: int) -> Result:
     )
 
 
-async def _rate(store: Store, caller: Principal, callers: int) -> float:
-    events = [said(each) for each in new_contents(SINGLE if callers > 1 else SINGLE // 4, within=LATELY)]
+async def _rate(store: Store, caller: Principal, callers: int, count: int) -> float:
+    events = [said(each) for each in new_contents(count, within=LATELY)]
     waiting = iter(events)
 
     async def send() -> None:
