@@ -49,11 +49,7 @@ def added_up(groups: Iterable[tuple[tuple[str | None, ...], Group]], question: G
     tallies: dict[Key, Tally] = {}
     total = Tally()
     for dimensions, group in groups:
-        key = (None, dimensions)
-        found = tallies.get(key)
-        if found is None:
-            found = tallies[key] = Tally()
-        found.take(group)
+        tallies.setdefault((None, dimensions), Tally()).take(group)
     for tally in tallies.values():
         total.merge(tally)
     return _told(tallies, total, question, {}, Tally())

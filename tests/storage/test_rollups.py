@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
@@ -474,3 +475,30 @@ async def test_folded_days_that_are_false_are_found_and_folded_anew(
         assert await store.false_total(account.id) is None
         answer = await both(store, Groups(await at_head(store, account), MANY), monkeypatch)
         assert source(answer) == "contract_months and contract_days"
+
+
+@pytest.mark.usefixtures("refs")
+async def test_where_a_license_leads_is_taken_for_granted_for_a_moment_and_of_one_scope(
+    store: Store, account: Account, rules: Rules, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    ledger: Any = store
+    customers = ledger._summaries.reads.customers
+
+    def noted(question: Groups, *given: Any) -> Any:
+        asked.append(question.scope.as_of)
+        return customers(question, *given)
+
+    monkeypatch.setattr(ledger._summaries.reads, "customers", noted)
+    monkeypatch.setattr(summaries, "_LINKED_SECONDS", 3_600)
+    of_license = Filters(license_id=("l1",))
+    for _ in range(2):
+        assert (await store.groups(Groups(await at_head(store, account), of_license))).total.events == 10
+    assert asked == [10]
+    monkeypatch.setattr(summaries, "_LINKED_SECONDS", -1)
+    new = usage(occurred_at=datetime(2026, 3, 11, tzinfo=UTC), customer_id="c9", license_id="l1", quantity="1")
+    await record(store, caller(account, Permission.ADMIN), [new], rules=rules)
+    for _ in range(2):
+        found = await store.groups(Groups(await at_head(store, account), of_license, (Dimension.CUSTOMER,)))
+        assert [each.dimensions for each in found.groups] == [("c0",), ("c1",), ("c9",)]
+    assert asked == [10, 11, 11]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from app.domain.decimal import ONE
 from app.domain.period import Granularity, Period, cut
-from app.question.fold import Cell, fold, only_currency, only_unit, place
+from app.question.fold import Cell, added_up, fold, only_currency, only_unit, place
 from app.question.groups import CurrencyTotal, Dimension, Group, GroupOrder, Groups, Measure, UnitTotal
 from app.question.scope import Scope
 
@@ -243,6 +244,18 @@ def test_a_walk_in_pages_meets_every_group_once_in_both_directions(
             break
         edge = place(page.groups[0 if backwards else -1], question)
     assert met == whole.groups
+
+
+@given(worlds())
+@settings(max_examples=60)
+def test_groups_add_up_to_fewer_keys_as_what_they_are_made_of_does(cells: list[Cell]) -> None:
+    cells = [replace(each, bucket=None) for each in cells]
+    by = (Dimension.PRODUCT, Dimension.CUSTOMER)
+    groups = fold(cells, Groups(SCOPE, by=by)).groups
+    for at, key in enumerate(by):
+        question = Groups(SCOPE, by=(key,))
+        alone = [replace(each, dimensions=(each.dimensions[at],)) for each in cells]
+        assert added_up((((each.dimensions[at],), each) for each in groups), question) == fold(alone, question)
 
 
 @given(worlds(), orders)
