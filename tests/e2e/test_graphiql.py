@@ -95,6 +95,19 @@ def test_every_example_runs_as_it_stands(visit: Visit) -> None:
     assert (visit.complaints, visit.strays) == ([], [])
 
 
+def test_the_keys_that_the_first_tab_names_run_it_before_anything_was_clicked(visit: Visit) -> None:
+    page = visit.open("/graphql")
+    answer = page.locator(".graphiql-response")
+    for _ in range(20):  # the page shows before the editors behind it are ready
+        page.keyboard.press("Control+Enter")
+        try:
+            expect(answer).to_contain_text("viewer", timeout=2_000)
+            break
+        except AssertionError:
+            continue
+    expect(answer).to_contain_text('"name": "demo"')
+
+
 def test_a_subscription_shows_what_is_recorded_meanwhile(visit: Visit, demo: Server, token: str) -> None:
     page = visit.open("/graphql")
     visit.choose("FollowActivities")

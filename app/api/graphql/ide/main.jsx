@@ -90,3 +90,10 @@ const plugins = [tourPanel({ demo: config.token }), keyPanel({ demo: config.toke
 
 createRoot(document.getElementById("graphiql")).render(<Page />);
 keepMended(document.body, asButtons);
+
+// The editors run what stands in them on these keys; after the page has opened nothing has the focus, and the first tab names them.
+addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && event.target === document.body) {
+    document.querySelector(".graphiql-execute-button")?.click();
+  }
+});
